@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI sets this; a stranger's newer compiler may warn about things that ours does not.
+let strict = Context.environment["WARNINGS_AS_ERRORS"] == "1"
+let settings: [SwiftSetting] = strict ? [.treatAllWarnings(as: .error)] : []
+
+let nio = { (name: String) in Target.Dependency.product(name: name, package: "swift-nio") }
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "worker-controller",
+    products: [
+        .executable(name: "worker-controller", targets: ["worker-controller"]),
+        .executable(name: "simulated-runtime", targets: ["simulated-runtime"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+    ],
+    targets: [
+        // What Swift cannot say: spawn, pidfds, peer credentials.
+        .target(name: "CPlatform"),
+
+        // These three depend on nothing of ours.
+        .target(name: "Scheduling", swiftSettings: settings),
+        .target(
+            name: "ControllerConfiguration", dependencies: [.product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
+        .target(name: "ControlProtocol", dependencies: [nio("NIOCore")], swiftSettings: settings),
+
+        // These three do not know each other: they meet in the protocols of Scheduling.
+        .target(
+            name: "Supervision",
+            dependencies: ["CPlatform", "Scheduling", "ControlProtocol", nio("NIOCore"), nio("NIOPosix"), logging],
+            swiftSettings: settings),
+        .target(
+            name: "Gateway",
+            dependencies: ["Scheduling", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging],
+            swiftSettings: settings),
+        .target(
+            name: "Management",
+            dependencies: ["Scheduling", .product(name: "Hummingbird", package: "hummingbird"), logging],
+            swiftSettings: settings),
+
+        .target(
+            name: "WorkerController",
+            dependencies: [
+                "ControlProtocol", "ControllerConfiguration", "Gateway", "Management", "Scheduling", "Supervision",
+                "CPlatform",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), logging,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "worker-controller",
+            dependencies: [
+                "WorkerController", "ControllerConfiguration", "Scheduling", argumentParser, httpClient, logging,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "simulated-runtime",
+            dependencies: [
+                "CPlatform", "ControlProtocol", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), argumentParser,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cold-start-benchmark",
+            dependencies: ["CPlatform", argumentParser, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), httpClient],
+            path: "Benchmarks/ColdStart",
+            swiftSettings: settings),
+
+        .target(
+            name: "TestSupport", dependencies: ["CPlatform", httpClient], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["ControllerConfiguration"], swiftSettings: settings),
+        .testTarget(
+            name: "ControlProtocolTests", dependencies: ["ControlProtocol", nio("NIOEmbedded")],
+            resources: [.copy("Frames")], swiftSettings: settings),
+        .testTarget(
+            name: "SupervisionTests", dependencies: ["Supervision", "ControlProtocol", "CPlatform", nio("NIOPosix")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "Scheduling", nio("NIOEmbedded"), nio("NIOPosix"), nio("NIOHTTP1")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],
+            path: "Tests/Integration", swiftSettings: settings),
+        .testTarget(
+            name: "FaultTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],
+            path: "Tests/Faults", swiftSettings: settings),
+        .testTarget(
+            name: "RealRuntimeTests", dependencies: ["TestSupport", "worker-controller"],
+            path: "Tests/RealRuntime", swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,217 @@
+"""A real zygote and real engines, driven as the controller would; used by the `real` tests and by the benchmark."""
+
+import http.client
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fake_controller import FakeController, Peer
+
+ARGUMENTS = {
+    "enforce-eager": True,
+    "max-model-len": 2048,
+    "max-num-seqs": 16,
+    "kv-cache-memory-bytes": 256 << 20,
+}
+"""The flags of the fair stock baseline (with the executor by class name, which the runtime sets itself)."""
+
+STAGES = {"core": ["config", "attach", "load", "kv_cache", "warm_up"], "front_end": ["config", "app", "listen"]}
+
+
+@dataclass
+class Member:
+    """One process of an engine."""
+
+    process: str
+    role: str
+    pid: int
+    peer: Peer
+    log: Path
+    temporary_directory: Path
+
+    def stages(self) -> list[dict[str, Any]]:
+        return self.peer.events("stage")
+
+
+@dataclass
+class Engine:
+    """A front end and its core."""
+
+    name: str
+    socket: Path
+    front_end: Member
+    core: Member
+    input_socket: Path
+    output_socket: Path
+    assigned_at: float = 0.0
+
+    @property
+    def members(self) -> tuple[Member, Member]:
+        return (self.front_end, self.core)
+
+
+class RealRuntime:
+    """One zygote with its fake controller, in a run directory of its own."""
+
+    def __init__(self, run_directory: Path) -> None:
+        self.run_directory = run_directory
+        for name in ("f", "t", "logs"):
+            (run_directory / name).mkdir(parents=True)
+        self.controller = FakeController(run_directory / "control.sock")
+        self._numbers = itertools.count(2)
+        self._engines = itertools.count(1)
+        self.log = run_directory / "logs" / "p-1.log"
+        begin = time.monotonic()
+        words = ["--control", str(self.controller.path), "--process", "p-1", "--runtime", "vllm", "--epoch", "4"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker_controller_vllm.zygote", *words, "--orphan-timeout-ms", "300000"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            )
+        self.zygote = self.controller.wait_for_hello("p-1", 240)
+        self.start_seconds = time.monotonic() - begin
+
+    def fork(self, role: str) -> Member:
+        process = f"p-{next(self._numbers)}"
+        log = self.run_directory / "logs" / f"{process}.log"
+        temporary = self.run_directory / "t" / process
+        answer = self.controller.ask(
+            self.zygote,
+            "fork",
+            process=process,
+            role=role,
+            device="cpu:0",
+            cores=[],
+            log=str(log),
+            temporary_directory=str(temporary),
+        )
+        assert answer["type"] == "forked", answer
+        return Member(process, role, answer["pid"], self.controller.wait_for_hello(process), log, temporary)
+
+    def fork_pair(self) -> tuple[Member, Member]:
+        return self.fork("front_end"), self.fork("core")
+
+    def assign(
+        self, pair: tuple[Member, Member], path: Path | str, name: str, arguments: dict[str, Any] | None = None
+    ) -> Engine:
+        """Assigns a model to both processes at once; returns before anything is loaded."""
+        identifier = f"e-{next(self._engines)}"
+        front_end, core = pair
+        engine = Engine(
+            name=name,
+            socket=self.run_directory / "f" / f"{identifier}.sock",
+            front_end=front_end,
+            core=core,
+            input_socket=self.run_directory / "t" / f"{identifier}.in",
+            output_socket=self.run_directory / "t" / f"{identifier}.out",
+        )
+        engine.assigned_at = time.monotonic()
+        requests = [
+            member.peer.request(
+                "assign",
+                engine=identifier,
+                generation={"epoch": 4, "counter": int(identifier[2:])},
+                names=[name, identifier],
+                path=str(path),
+                arguments=ARGUMENTS if arguments is None else arguments,
+                environment={},
+                socket=str(engine.socket),
+                input_socket=str(engine.input_socket),
+                output_socket=str(engine.output_socket),
+                device="cpu:0",
+                cores=[],
+                world_size=1,
+                peer_pid=other.pid,
+            )
+            for member, other in ((front_end, core), (core, front_end))
+        ]
+        for member, request in zip(engine.members, requests, strict=True):
+            answer = self.controller.wait("accepted", lambda m=member, r=request: m.peer.answer_to(r))
+            assert answer["type"] == "accepted", answer
+        return engine
+
+    def wait_until_ready(self, engine: Engine, seconds: float = 120) -> None:
+        def ready() -> bool:
+            for member in engine.members:
+                if errors := [stage for stage in member.stages() if stage.get("error")]:
+                    raise AssertionError(f"{errors}\n{member.log.read_text()[-3000:]}")
+                if member.peer.closed:
+                    raise AssertionError(f"{member.role} is gone\n{member.log.read_text()[-3000:]}")
+            return any(stage["stage"] == "listen" for stage in engine.front_end.stages())
+
+        self.controller.wait(f"{engine.name} ready", ready, seconds)
+
+    def kill(self, engine: Engine) -> None:
+        """Ends an engine as a controller does, and waits until the zygote has reaped it."""
+        for member in engine.members:
+            os.kill(member.pid, signal.SIGKILL)
+        for member in engine.members:
+            self.wait_for_exit(member)
+
+    def wait_for_exit(self, member: Member, seconds: float = 30) -> dict[str, Any]:
+        def exited() -> dict[str, Any] | None:
+            for peer in self.controller.peers:
+                for event in peer.events("exited"):
+                    if event["process"] == member.process:
+                        return event
+            return None
+
+        return self.controller.wait(f"exit of {member.process}", exited, seconds)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill() if self.zygote.closed else self.zygote.request("stop")
+            self.controller.wait("end of the zygote", lambda: self.process.poll() is not None)
+        self.controller.close()
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, timeout: float = 120) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def call(path: Path, method: str, route: str, body: dict[str, Any] | None = None) -> tuple[int, bytes]:
+    """One HTTP exchange."""
+    connection = UnixConnection(path)
+    data = None if body is None else json.dumps(body)
+    connection.request(method, route, data, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    try:
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def stream(path: Path, model: str, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
+    """The texts of a streamed greedy completion, as they arrive."""
+    connection = UnixConnection(path)
+    body = {"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, **options}
+    connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    try:
+        for line in response:
+            if line.startswith(b"data: {"):
+                yield json.loads(line[6:])["choices"][0]["text"]
+    finally:
+        connection.close()

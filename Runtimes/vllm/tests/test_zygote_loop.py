@@ -1,0 +1,326 @@
+"""The zygote and its children against a fake controller, with a runtime that imports nothing."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_controller import FakeController, Peer
+
+PROGRAM = Path(__file__).parent / "fake_zygote.py"
+
+
+class Bench:
+    """One fake zygote with its controller."""
+
+    def __init__(self, run_directory: Path, orphan_timeout_ms: int) -> None:
+        self.run_directory = run_directory
+        self.controller = FakeController(run_directory / "control.sock", orphan_timeout_ms)
+        self.log = run_directory / "zygote.log"
+        words = ["--control", str(self.controller.path), "--process", "p-1", "--runtime", "fake", "--epoch", "4"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(PROGRAM), *words, "--orphan-timeout-ms", str(orphan_timeout_ms)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.pids: list[int] = []
+
+    @property
+    def zygote(self) -> Peer:
+        return self.controller.wait_for_hello("p-1")
+
+    def fork(self, process: str, role: str = "core", **changes: Any) -> Peer:
+        answer = self.ask_fork(process, role, **changes)
+        assert answer["type"] == "forked", answer
+        self.pids.append(answer["pid"])
+        return self.controller.wait_for_hello(process)
+
+    def ask_fork(self, process: str, role: str = "core", **changes: Any) -> dict[str, Any]:
+        fields = {
+            "process": process,
+            "role": role,
+            "device": "cpu:0",
+            "cores": [],
+            "log": str(self.run_directory / f"{process}.log"),
+            "temporary_directory": str(self.run_directory / "t" / process),
+        }
+        return self.controller.ask(self.zygote, "fork", **{**fields, **changes})
+
+    def assign(self, peer: Peer, other: Peer, script: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        fields = {
+            "engine": "e-3",
+            "generation": {"epoch": 4, "counter": 9},
+            "names": ["m", "e-3"],
+            "path": "/m",
+            "arguments": script or {},
+            "environment": {},
+            "socket": "/x/f.sock",
+            "input_socket": "/x/in",
+            "output_socket": "/x/out",
+            "device": "cpu:0",
+            "cores": [],
+            "world_size": 1,
+            "peer_pid": other.hello["pid"],
+        }
+        return self.controller.ask(peer, "assign", **{**fields, **changes})
+
+    def wait_for_end(self, pid: int, seconds: float = 20) -> None:
+        self.controller.wait(f"end of {pid}", lambda: not alive(pid), seconds)
+
+    def exited(self, process: str) -> dict[str, Any]:
+        def find() -> dict[str, Any] | None:
+            events = (event for peer in self.controller.peers for event in peer.events("exited"))
+            return next((event for event in events if event["process"] == process), None)
+
+        return self.controller.wait(f"exited of {process}", find)
+
+    def close(self) -> None:
+        for pid in self.pids:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(20)
+        self.controller.close()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def bench(run_directory: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(run_directory, getattr(request, "param", 300_000))
+    yield made
+    made.close()
+
+
+def test_the_zygote_says_who_it_is(bench: Bench) -> None:
+    hello = bench.zygote.hello
+    del hello["id"]
+    assert hello == {
+        "type": "hello",
+        "protocol": 1,
+        "epoch": 4,
+        "process": "p-1",
+        "role": "zygote",
+        "pid": bench.process.pid,
+        "runtime": "fake",
+        "state": "idle",
+        "versions": {"fake": "1"},
+    }
+
+
+def test_a_child_says_who_it_is(bench: Bench) -> None:
+    hello = bench.fork("p-2", "front_end").hello
+    assert (hello["process"], hello["role"], hello["pid"]) == ("p-2", "front_end", bench.pids[0])
+    assert (hello["state"], hello["device"], hello["runtime"], hello["epoch"]) == ("idle", "cpu:0", "fake", 4)
+    assert hello.keys().isdisjoint({"engine", "generation", "versions"})
+
+
+def test_a_child_is_a_process_of_its_own(bench: Bench) -> None:
+    processor = min(os.sched_getaffinity(0))
+    peer, other = bench.fork("p-2", cores=[processor]), bench.fork("p-3")
+    report = bench.run_directory / "report"
+    assert bench.assign(peer, other, {"report": str(report)})["type"] == "accepted"
+    bench.controller.wait("report", report.exists)
+    facts = json.loads(report.read_text())
+    temporary = bench.run_directory / "t" / "p-2"
+    assert facts["session"] == bench.pids[0]
+    assert facts["affinity"] == [processor]
+    assert facts["temporary"] == facts["TMPDIR"] == str(temporary)
+    assert facts["oom"] == 500
+    assert stat.S_IMODE(temporary.stat().st_mode) == 0o700
+    assert stat.S_IMODE((bench.run_directory / "p-2.log").stat().st_mode) == 0o600
+    descriptors = facts["descriptors"]
+    assert descriptors["0"] == "/dev/null"
+    assert descriptors["1"] == descriptors["2"] == str(bench.run_directory / "p-2.log")
+    zygotes_sockets = {os.readlink(f"/proc/{bench.process.pid}/fd/{n}") for n in listed_descriptors(bench.process.pid)}
+    own = {target for number, target in descriptors.items() if int(number) > 2 and target.startswith("socket")}
+    assert own and own.isdisjoint(zygotes_sockets)
+
+
+def listed_descriptors(pid: int) -> list[str]:
+    return os.listdir(f"/proc/{pid}/fd")
+
+
+def test_stages_arrive_in_order_with_their_generation(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    bench.assign(peer, other)
+    bench.controller.wait("five stages", lambda: len(peer.events("stage")) == 5)
+    assert [event["stage"] for event in peer.events("stage")] == ["config", "attach", "load", "kv_cache", "warm_up"]
+    for event in peer.events("stage"):
+        assert (event["engine"], event["generation"]) == ("e-3", {"epoch": 4, "counter": 9})
+        assert event["ms"] >= 0 and "error" not in event
+
+
+def test_a_failed_start_is_told_and_ends_the_process(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    bench.assign(peer, other, {"fail": "no such weights " + "x" * 600 + "\nmore"})
+    assert bench.exited("p-2")["status"] == 1
+    (stage,) = peer.events("stage")
+    assert stage["stage"] == "config"
+    assert stage["error"].startswith("ValueError: no such weights xxx")
+    assert len(stage["error"]) == 500
+    assert "Traceback" in (bench.run_directory / "p-2.log").read_text()
+
+
+def test_a_process_answers_while_it_computes(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    idle = bench.controller.ask(peer, "ping")
+    assert idle["progress"] == 0 and 0 < idle["private_bytes"] < 40 << 20
+    bench.assign(peer, other, {"busy": True})
+    pong = bench.controller.ask(peer, "ping", seconds=10)
+    assert (pong["type"], pong["progress"]) == ("pong", 17)
+
+
+def test_only_an_idle_process_takes_an_assignment_that_makes_sense(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    gone = bench.fork("p-4")
+    os.kill(bench.pids[2], signal.SIGKILL)
+    bench.exited("p-4")
+    assert "peer" in bench.assign(peer, gone)["reason"]
+    assert "world size 2" in bench.assign(peer, other, world_size=2)["reason"]
+    assert "absolute" in bench.assign(peer, other, socket="f.sock")["reason"]
+    assert "names" in bench.assign(peer, other, names=[])["reason"]
+    assert "'path'" in bench.assign(peer, other, path=None)["reason"]
+    assert bench.assign(peer, other)["type"] == "accepted"
+    refused = bench.assign(peer, other)
+    assert (refused["type"], refused["reason"]) == ("failed", "not idle: e-3 is here")
+
+
+def test_the_end_of_one_process_ends_the_other(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    bench.assign(peer, other)
+    bench.controller.wait("stages", lambda: len(peer.events("stage")) == 5)
+    os.kill(bench.pids[1], signal.SIGKILL)
+    begin = time.monotonic()
+    bench.wait_for_end(bench.pids[0])
+    assert time.monotonic() - begin < 2
+    assert bench.exited("p-3") == {"type": "exited", "process": "p-3", "pid": bench.pids[1], "signal": 9}
+    assert bench.exited("p-2") == {"type": "exited", "process": "p-2", "pid": bench.pids[0], "status": 1}
+    assert f"(pid {bench.pids[1]}) ended" in (bench.run_directory / "p-2.log").read_text()
+
+
+def test_an_exit_status_is_reported(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    bench.assign(peer, other, {"exit": 7})
+    assert bench.exited("p-2")["status"] == 7
+
+
+def test_a_child_stops_when_told(bench: Bench) -> None:
+    peer = bench.fork("p-2")
+    assert bench.controller.ask(peer, "stop")["type"] == "done"
+    assert bench.exited("p-2")["status"] == 0
+
+
+def test_a_zygote_that_stops_ends_its_children_first(bench: Bench) -> None:
+    bench.fork("p-2")
+    zygote = bench.zygote
+    assert bench.controller.ask(zygote, "stop")["type"] == "done"
+    assert not alive(bench.pids[0])
+    assert zygote.events("exited")[0]["signal"] == 9
+    bench.controller.wait("end of the zygote", lambda: bench.process.poll() is not None)
+    assert bench.process.returncode == 0
+
+
+def test_a_fork_that_cannot_be_made_fails(bench: Bench) -> None:
+    assert "unknown role 'cook'" in bench.ask_fork("p-2", role="cook")["reason"]
+    missing = bench.ask_fork("p-2", log=str(bench.run_directory / "missing" / "p-2.log"))
+    assert missing["type"] == "failed" and "No such file" in missing["reason"]
+    without = bench.ask_fork("p-2", device=None)
+    assert without["type"] == "failed" and "'device'" in without["reason"]
+
+
+def test_an_unknown_type_is_answered_and_changes_nothing(bench: Bench) -> None:
+    zygote = bench.zygote
+    answer = bench.controller.ask(zygote, "frobnicate")
+    assert answer == {"type": "error", "re": answer["re"], "reason": "unknown type 'frobnicate'"}
+    assert bench.controller.ask(zygote, "assign_me")["type"] == "error"
+    assert bench.controller.ask(zygote, "ping")["type"] == "pong"
+
+
+def test_a_bad_frame_ends_the_connection_and_the_process_dials_again(bench: Bench) -> None:
+    first = bench.zygote
+    first.connection.sendall(struct.pack(">I", (1 << 20) + 1))
+    bench.controller.wait("connection closed", lambda: first.closed)
+    second = bench.zygote
+    assert second is not first and second.hello["id"] > first.hello["id"]
+    assert "bad frame: too long" in bench.log.read_text()
+
+
+def test_processes_dial_again_and_tell_what_happened_meanwhile(bench: Bench) -> None:
+    peer, other = bench.fork("p-2"), bench.fork("p-3")
+    bench.fork("p-4")
+    bench.assign(peer, other)
+    bench.controller.wait("stages", lambda: len(peer.events("stage")) == 5)
+    bench.controller.hang_up()
+    os.kill(bench.pids[2], signal.SIGKILL)
+    bench.wait_for_end(bench.pids[2])
+    bench.controller.listen()
+    assert bench.controller.wait_for_hello("p-3").hello["state"] == "idle"
+    hello = bench.controller.wait_for_hello("p-2").hello
+    assert (hello["state"], hello["engine"], hello["generation"]) == ("assigned", "e-3", {"epoch": 4, "counter": 9})
+    assert bench.exited("p-4")["signal"] == 9
+
+
+def test_a_controller_that_does_not_answer_is_none(bench: Bench) -> None:
+    """It takes the connection and reads nothing: the process hangs up by itself."""
+    bench.fork("p-2")
+    bench.controller.hang_up()
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind(str(bench.controller.path))
+    silent.listen(8)
+    silent.settimeout(20)
+    connection, _ = silent.accept()
+    connection.settimeout(30)
+    begin = time.monotonic()
+    while connection.recv(4096):
+        pass
+    assert time.monotonic() - begin > 1
+    silent.close()
+    os.unlink(bench.controller.path)
+    bench.controller.listen()
+    assert bench.controller.wait_for_hello("p-2").hello["state"] == "idle"
+
+
+@pytest.mark.parametrize("bench", [700], indirect=True)
+def test_orphans_end_themselves(bench: Bench) -> None:
+    bench.fork("p-2")
+    begin = time.monotonic()
+    bench.controller.hang_up()
+    bench.wait_for_end(bench.pids[0])
+    bench.controller.wait("end of the zygote", lambda: bench.process.poll() is not None)
+    assert time.monotonic() - begin >= 0.6
+    assert bench.process.returncode == 3
+    assert "no controller for 0.7 s" in bench.log.read_text()
+
+
+def test_a_refused_process_ends_at_once(bench: Bench) -> None:
+    bench.controller.refusal = "another epoch"
+    bench.controller.wait("end of the zygote", lambda: bench.process.poll() is not None)
+    assert bench.process.returncode == 4
+    assert "refused by the controller: another epoch" in bench.log.read_text()
+    assert len(bench.controller.peers) == 1
+
+
+def test_engines_do_not_depend_on_the_zygotes_life(bench: Bench) -> None:
+    peer = bench.fork("p-2")
+    bench.process.kill()
+    bench.process.wait(20)
+    assert bench.controller.ask(peer, "ping")["type"] == "pong"

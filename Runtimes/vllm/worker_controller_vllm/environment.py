@@ -1,0 +1,99 @@
+"""What the process environment of a zygote must hold before anything is imported.
+
+Some settings act only when a process starts (`LD_PRELOAD`) or when a library is first loaded (`OMP_NUM_THREADS`), so
+the zygote executes itself once more with them in place.
+"""
+
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+
+ZYGOTE_ONLY = {
+    # No OpenMP team and no tokenizer threads before a fork: only the forking thread lives on in the child.
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Set while the zygote runs; a child gets back what the user had, so that it computes as a stock process does."""
+
+FOR_ALL = {
+    # A forked core sets its own thread count and processor affinity; vLLM's binding would need a process start.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+
+_EXECUTED = "WORKER_CONTROLLER_ZYGOTE_EXECUTED"
+_SAVED_PREFIX = "WORKER_CONTROLLER_SAVED_"
+_RUNTIME_LIBRARIES = ("libomp", "libgomp", "libiomp")
+
+
+def execute_with_environment() -> None:
+    """Replaces this process by itself with the environment above, once; returns in the process that has it."""
+    if os.environ.pop(_EXECUTED, None) is not None:
+        return
+    environment = prepared(dict(os.environ))
+    environment[_EXECUTED] = "1"
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def prepared(environment: dict[str, str]) -> dict[str, str]:
+    """`environment` with what a zygote needs; the user's values of zygote-only names are kept under other names."""
+    for name, value in FOR_ALL.items():
+        environment.setdefault(name, value)
+    for name, value in ZYGOTE_ONLY.items():
+        if name in environment:
+            environment[_SAVED_PREFIX + name] = environment[name]
+        environment[name] = value
+    preload = stock_preload(environment.get("LD_PRELOAD", ""))
+    if preload:
+        environment["LD_PRELOAD"] = preload
+    return environment
+
+
+def restore_for_child() -> None:
+    """In a forked child: puts the zygote-only names back to what the user had."""
+    for name in ZYGOTE_ONLY:
+        saved = os.environ.pop(_SAVED_PREFIX + name, None)
+        if saved is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = saved
+
+
+def stock_preload(present: str) -> str:
+    """The `LD_PRELOAD` with which a stock vLLM (0.32.0) starts its engine core on CPU.
+
+    Same libraries as `vllm.platforms.cpu.CpuPlatform.check_and_update_config`: torch's own OpenMP, so that all parts
+    share one pool of threads, and vLLM's bundled tcmalloc where the build has one.
+    """
+    if not sys.platform.startswith("linux") or _package_folder("vllm") is None or _is_cuda_build():
+        return present
+    preload = present
+    torch = _package_folder("torch")
+    if torch is not None and not any(name in preload for name in _RUNTIME_LIBRARIES):
+        candidates = [*(torch.parent / "torch.libs").glob("libgomp*.so*"), *(torch / "lib").glob("libgomp*.so*")]
+        if candidates:
+            preload = ":".join(filter(None, [preload, str(candidates[0])]))
+    if "libtcmalloc" not in preload and platform.machine() in ("x86_64", "aarch64", "s390x"):
+        libraries = _package_folder("vllm") / "libs"
+        candidates = [*libraries.glob("libtcmalloc_minimal*.so*"), *libraries.glob("libtcmalloc.so*")]
+        if candidates:
+            preload = ":".join(filter(None, [str(candidates[0]), preload]))
+    return preload
+
+
+def _package_folder(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
+def _is_cuda_build() -> bool:
+    """Whether torch was built for CUDA, read from its version file: importing torch here would be too early."""
+    torch = _package_folder("torch")
+    if torch is None:
+        return False
+    try:
+        return "cuda: Optional[str] = None" not in (torch / "version.py").read_text()
+    except OSError:
+        return False

@@ -1,0 +1,271 @@
+"""The messages of the control protocol, as docs/protocol.md lists them.
+
+A message is a frozen dataclass; `parse` makes one from a frame's JSON object and `to_json` turns it back. Absent and
+`null` mean the same, unknown fields are ignored.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+PROTOCOL_VERSION = 1
+
+
+class MessageError(Exception):
+    """A frame that is JSON with a type, but no message of this protocol. `id` is the frame's, where it had one."""
+
+    def __init__(self, reason: str, request: int | None, known_type: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.request = request
+        self.known_type = known_type
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Says which start of an engine a message is about."""
+
+    epoch: int
+    counter: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Base of all messages; `TYPE` is the frame's `type`."""
+
+    TYPE: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of the frame, without the fields that are absent."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {
+            name: dataclasses.asdict(value) if isinstance(value, Generation) else value
+            for name, value in fields.items()
+            if value is not None
+        }
+        return {"type": self.TYPE, **values}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello(Message):
+    """The first frame of every connection: who dials."""
+
+    TYPE = "hello"
+    id: int
+    protocol: int
+    epoch: int
+    process: str
+    role: str
+    pid: int
+    runtime: str
+    state: str
+    device: str | None = None
+    engine: str | None = None
+    generation: Generation | None = None
+    versions: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome(Message):
+    """The controller takes the process in."""
+
+    TYPE = "welcome"
+    re: int
+    epoch: int
+    orphan_timeout_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(Message):
+    """The controller does not want this process; it ends itself."""
+
+    TYPE = "refused"
+    re: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork(Message):
+    """Asks a zygote for a new process."""
+
+    TYPE = "fork"
+    id: int
+    deadline_ms: float | None = None
+    process: str
+    role: str
+    device: str
+    cores: list[int]
+    log: str
+    temporary_directory: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forked(Message):
+    """The process asked for exists."""
+
+    TYPE = "forked"
+    re: int
+    pid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Message):
+    """A request that was understood could not be met."""
+
+    TYPE = "failed"
+    re: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exited(Message):
+    """A zygote reaped a child."""
+
+    TYPE = "exited"
+    process: str
+    pid: int
+    status: int | None = None
+    signal: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assign(Message):
+    """Gives an idle front end and an idle core their engine."""
+
+    TYPE = "assign"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+    names: list[str]
+    path: str
+    arguments: dict[str, Any]
+    environment: dict[str, str]
+    socket: str
+    input_socket: str
+    output_socket: str
+    device: str
+    cores: list[int]
+    world_size: int
+    peer_pid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted(Message):
+    """The assignment is taken; stages follow."""
+
+    TYPE = "accepted"
+    re: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Message):
+    """A stage of an engine's start has ended, or failed with `error`."""
+
+    TYPE = "stage"
+    engine: str
+    generation: Generation
+    stage: str
+    ms: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ping(Message):
+    """Asks for a sign of life."""
+
+    TYPE = "ping"
+    id: int
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pong(Message):
+    """The sign of life."""
+
+    TYPE = "pong"
+    re: int
+    progress: int
+    private_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(Message):
+    """Asks a process to end itself."""
+
+    TYPE = "stop"
+    id: int
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done(Message):
+    """Answers `stop`; the process ends right after."""
+
+    TYPE = "done"
+    re: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Error(Message):
+    """A frame was not understood. `re` is its id, where it had one."""
+
+    TYPE = "error"
+    re: int | None = None
+    reason: str
+
+
+_TYPES: dict[str, type[Message]] = {kind.TYPE: kind for kind in Message.__subclasses__()}
+_HINTS = {kind: typing.get_type_hints(kind) for kind in _TYPES.values()}
+
+
+def parse(frame: dict[str, Any]) -> Message:
+    """The message that a frame's JSON object is. Raises `MessageError` where it is none."""
+    number = frame.get("id")
+    request = number if _is_a(number, int) else None
+    name = frame["type"]
+    kind = _TYPES.get(name)
+    if kind is None:
+        raise MessageError(f"unknown type '{name}'", request)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        value = frame.get(field.name)
+        if value is None:
+            if field.default is dataclasses.MISSING:
+                raise MessageError(f"{name} without '{field.name}'", request, name)
+            continue
+        hint = _HINTS[kind][field.name]
+        if not _is_a(value, hint):
+            raise MessageError(f"'{field.name}' of {name} is not {_describe(hint)}", request, name)
+        values[field.name] = Generation(value["epoch"], value["counter"]) if _names_generation(hint) else value
+    return kind(**values)
+
+
+def _names_generation(hint: Any) -> bool:
+    return hint is Generation or Generation in typing.get_args(hint)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Whether a JSON value fits a field's type. A number without fraction is a float too; a boolean is no number."""
+    origin = typing.get_origin(hint)
+    if hint is Any:
+        return True
+    if origin in (types.UnionType, typing.Union):
+        return any(_is_a(value, option) for option in typing.get_args(hint))
+    if origin is list:
+        return isinstance(value, list) and all(_is_a(item, typing.get_args(hint)[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_a(item, typing.get_args(hint)[1]) for item in value.values())
+    if hint is Generation:
+        return isinstance(value, dict) and all(_is_a(value.get(name), int) for name in ("epoch", "counter"))
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _describe(hint: Any) -> str:
+    options = [option for option in (typing.get_args(hint) or (hint,)) if option is not type(None)]
+    base = options[0] if typing.get_origin(hint) in (types.UnionType, typing.Union) else hint
+    return getattr(base, "__name__", str(base)) if typing.get_origin(base) is None else str(base)

@@ -1,0 +1,71 @@
+import Foundation
+
+/// The `type` of each message.
+enum WireType: String, CaseIterable {
+    case hello, welcome, refused, fork, forked, failed, exited, assign, accepted, stage, ping, pong, stop, done, error
+
+    /// Decodes the fields of a message of this type.
+    func decode(_ data: Data, with decoder: JSONDecoder) throws -> ControlMessage {
+        switch self {
+        case .hello: .hello(try decoder.decode(Hello.self, from: data))
+        case .welcome: .welcome(try decoder.decode(Welcome.self, from: data))
+        case .refused: .refused(try decoder.decode(Refused.self, from: data))
+        case .fork: .fork(try decoder.decode(Fork.self, from: data))
+        case .forked: .forked(try decoder.decode(Forked.self, from: data))
+        case .failed: .failed(try decoder.decode(Failed.self, from: data))
+        case .exited: .exited(try decoder.decode(Exited.self, from: data))
+        case .assign: .assign(try decoder.decode(Assign.self, from: data))
+        case .accepted: .accepted(try decoder.decode(Accepted.self, from: data))
+        case .stage: .stage(try decoder.decode(Stage.self, from: data))
+        case .ping: .ping(try decoder.decode(Ping.self, from: data))
+        case .pong: .pong(try decoder.decode(Pong.self, from: data))
+        case .stop: .stop(try decoder.decode(Stop.self, from: data))
+        case .done: .done(try decoder.decode(Done.self, from: data))
+        case .error: .error(try decoder.decode(ProtocolError.self, from: data))
+        }
+    }
+}
+
+extension ControlMessage {
+    /// The message's `type`.
+    var wireType: WireType {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .refused: .refused
+        case .fork: .fork
+        case .forked: .forked
+        case .failed: .failed
+        case .exited: .exited
+        case .assign: .assign
+        case .accepted: .accepted
+        case .stage: .stage
+        case .ping: .ping
+        case .pong: .pong
+        case .stop: .stop
+        case .done: .done
+        case .error: .error
+        }
+    }
+
+    /// The message's fields, without its `type`.
+    var fields: any Encodable {
+        switch self {
+        case .hello(let message): message
+        case .welcome(let message): message
+        case .refused(let message): message
+        case .fork(let message): message
+        case .forked(let message): message
+        case .failed(let message): message
+        case .exited(let message): message
+        case .assign(let message): message
+        case .accepted(let message): message
+        case .stage(let message): message
+        case .ping(let message): message
+        case .pong(let message): message
+        case .stop(let message): message
+        case .done(let message): message
+        case .error(let message): message
+        }
+    }
+}

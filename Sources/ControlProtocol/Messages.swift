@@ -1,0 +1,292 @@
+/// The messages' fields. Their meaning, units and rules stand in `docs/protocol.md`.
+
+/// The first message of a connection: who dials.
+public struct Hello: Codable, Sendable, Equatable {
+    public var id: Int
+    public var version: Int
+    public var epoch: Int
+    public var process: String
+    public var role: WireRole
+    public var pid: Int
+    public var runtime: String
+    public var state: WireState
+    public var device: String?
+    public var engine: String?
+    public var generation: WireGeneration?
+    public var versions: [String: String]?
+
+    public init(
+        id: Int, version: Int, epoch: Int, process: String, role: WireRole, pid: Int, runtime: String,
+        state: WireState, device: String? = nil, engine: String? = nil, generation: WireGeneration? = nil,
+        versions: [String: String]? = nil
+    ) {
+        self.id = id
+        self.version = version
+        self.epoch = epoch
+        self.process = process
+        self.role = role
+        self.pid = pid
+        self.runtime = runtime
+        self.state = state
+        self.device = device
+        self.engine = engine
+        self.generation = generation
+        self.versions = versions
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, epoch, process, role, pid, runtime, state, device, engine, generation, versions
+        case version = "protocol"
+    }
+}
+
+/// The answer to `hello`: the process belongs here.
+public struct Welcome: Codable, Sendable, Equatable {
+    public var re: Int
+    public var epoch: Int
+    public var orphanTimeoutMilliseconds: Int
+
+    public init(re: Int, epoch: Int, orphanTimeoutMilliseconds: Int) {
+        self.re = re
+        self.epoch = epoch
+        self.orphanTimeoutMilliseconds = orphanTimeoutMilliseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case re, epoch
+        case orphanTimeoutMilliseconds = "orphan_timeout_ms"
+    }
+}
+
+/// The answer to `hello`: the process does not belong here and is to end itself.
+public struct Refused: Codable, Sendable, Equatable {
+    public var re: Int
+    public var reason: String
+
+    public init(re: Int, reason: String) {
+        self.re = re
+        self.reason = reason
+    }
+}
+
+/// Asks a zygote for a process.
+public struct Fork: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+    public var process: String
+    public var role: WireRole
+    public var device: String
+    public var cores: [Int]
+    public var log: String
+    public var temporaryDirectory: String
+
+    public init(
+        id: Int, deadlineMilliseconds: Int, process: String, role: WireRole, device: String, cores: [Int],
+        log: String, temporaryDirectory: String
+    ) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.process = process
+        self.role = role
+        self.device = device
+        self.cores = cores
+        self.log = log
+        self.temporaryDirectory = temporaryDirectory
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, process, role, device, cores, log
+        case deadlineMilliseconds = "deadline_ms"
+        case temporaryDirectory = "temporary_directory"
+    }
+}
+
+/// The fork is done; the child says its own `hello`.
+public struct Forked: Codable, Sendable, Equatable {
+    public var re: Int
+    public var pid: Int
+
+    public init(re: Int, pid: Int) {
+        self.re = re
+        self.pid = pid
+    }
+}
+
+/// A request could not be carried out.
+public struct Failed: Codable, Sendable, Equatable {
+    public var re: Int
+    public var reason: String
+
+    public init(re: Int, reason: String) {
+        self.re = re
+        self.reason = reason
+    }
+}
+
+/// A zygote reaped a child.
+public struct Exited: Codable, Sendable, Equatable {
+    public var process: String
+    public var pid: Int
+    public var status: Int?
+    public var signal: Int?
+
+    public init(process: String, pid: Int, status: Int? = nil, signal: Int? = nil) {
+        self.process = process
+        self.pid = pid
+        self.status = status
+        self.signal = signal
+    }
+}
+
+/// Gives an idle process its engine.
+public struct Assign: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+    public var engine: String
+    public var generation: WireGeneration
+    public var names: [String]
+    public var path: String
+    public var arguments: [String: JSONValue]
+    public var environment: [String: String]
+    public var socket: String
+    public var inputSocket: String
+    public var outputSocket: String
+    public var device: String
+    public var cores: [Int]
+    public var worldSize: Int
+    public var peerPid: Int
+
+    public init(
+        id: Int, deadlineMilliseconds: Int, engine: String, generation: WireGeneration, names: [String], path: String,
+        arguments: [String: JSONValue], environment: [String: String], socket: String, inputSocket: String,
+        outputSocket: String, device: String, cores: [Int], worldSize: Int, peerPid: Int
+    ) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.engine = engine
+        self.generation = generation
+        self.names = names
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.socket = socket
+        self.inputSocket = inputSocket
+        self.outputSocket = outputSocket
+        self.device = device
+        self.cores = cores
+        self.worldSize = worldSize
+        self.peerPid = peerPid
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, engine, generation, names, path, arguments, environment, socket, device, cores
+        case deadlineMilliseconds = "deadline_ms"
+        case inputSocket = "input_socket"
+        case outputSocket = "output_socket"
+        case worldSize = "world_size"
+        case peerPid = "peer_pid"
+    }
+}
+
+/// The assignment is understood; `stage` tells the rest.
+public struct Accepted: Codable, Sendable, Equatable {
+    public var re: Int
+
+    public init(re: Int) {
+        self.re = re
+    }
+}
+
+/// A stage of a start has ended, well or with an error.
+public struct Stage: Codable, Sendable, Equatable {
+    public var engine: String
+    public var generation: WireGeneration
+    public var stage: String
+    public var milliseconds: Double
+    public var error: String?
+
+    public init(
+        engine: String, generation: WireGeneration, stage: String, milliseconds: Double, error: String? = nil
+    ) {
+        self.engine = engine
+        self.generation = generation
+        self.stage = stage
+        self.milliseconds = milliseconds
+        self.error = error
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case engine, generation, stage, error
+        case milliseconds = "ms"
+    }
+}
+
+/// Asks for a sign of life.
+public struct Ping: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+
+    public init(id: Int, deadlineMilliseconds: Int) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id
+        case deadlineMilliseconds = "deadline_ms"
+    }
+}
+
+/// A sign of life.
+public struct Pong: Codable, Sendable, Equatable {
+    public var re: Int
+    public var progress: Int
+    public var privateBytes: Int
+
+    public init(re: Int, progress: Int, privateBytes: Int) {
+        self.re = re
+        self.progress = progress
+        self.privateBytes = privateBytes
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case re, progress
+        case privateBytes = "private_bytes"
+    }
+}
+
+/// Asks a process to end itself.
+public struct Stop: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+
+    public init(id: Int, deadlineMilliseconds: Int) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id
+        case deadlineMilliseconds = "deadline_ms"
+    }
+}
+
+/// A request was carried out.
+public struct Done: Codable, Sendable, Equatable {
+    public var re: Int
+
+    public init(re: Int) {
+        self.re = re
+    }
+}
+
+/// A frame was not understood.
+public struct ProtocolError: Codable, Sendable, Equatable {
+    public var re: Int?
+    public var reason: String
+
+    public init(re: Int? = nil, reason: String) {
+        self.re = re
+        self.reason = reason
+    }
+}

@@ -1,0 +1,100 @@
+/// What a model's settings depend on elsewhere in the file.
+struct ModelContext {
+    let paths: PathResolver
+    /// Sorted, never empty.
+    let runtimes: [String]
+    let allowsRemoteCode: Bool
+}
+
+extension ModelConfiguration {
+    enum Key: String, CaseIterable {
+        case path, runtime, aliases, environment, arguments, concurrency, pin, priority, preload, executor
+        case idleTimeout = "idle_timeout"
+        case startTimeout = "start_timeout"
+        case tensorParallelSize = "tensor_parallel_size"
+    }
+
+    /// All models, sorted by name.
+    static func all(_ reader: NodeReader?, context: ModelContext) -> [ModelConfiguration] {
+        let entries = reader?.entries() ?? []
+        var names = ModelNames()
+        // Every name before any alias: of the two, the alias is the mistake.
+        for (name, value) in entries { _ = names.add(name, of: name, at: value) }
+        return entries.compactMap { name, value in
+            ModelConfiguration(value, name: name, names: &names, context: context)
+        }
+        .sorted { $0.name < $1.name }
+    }
+
+    private init?(_ reader: NodeReader, name: String, names: inout ModelNames, context: ModelContext) {
+        let section = reader.section(Key.self)
+        self.name = name
+        aliases = Self.aliases(section[.aliases], of: name, names: &names)
+        environment = section[.environment]?.environment() ?? [:]
+        arguments =
+            section[.arguments].map { ModelArguments($0, allowsRemoteCode: context.allowsRemoteCode).values } ?? [:]
+        // Above any limit of the engines' own, and far below what the permits' counter holds.
+        concurrency = section[.concurrency]?.integer(in: 1...1_000_000) ?? 256
+        pin = section[.pin]?.boolean() ?? false
+        priority = section[.priority]?.integer(in: -1_000...1_000) ?? 0
+        idleTimeout = section[.idleTimeout].flatMap { $0.plainText == "off" ? nil : $0.positiveDuration() }
+        preload = section[.preload]?.boolean() ?? false
+        startTimeout = section[.startTimeout]?.positiveDuration() ?? .seconds(300)
+        tensorParallelSize = section[.tensorParallelSize]?.integer(in: 1...1_024) ?? 1
+        executor = section[.executor]?.choice(ExecutorChoice.self) ?? .auto
+
+        if tensorParallelSize != 1 { section[.tensorParallelSize]?.refuse(.tensorParallelSize) }
+        if executor == .remote { section[.executor]?.refuse(.remoteExecutor) }
+        if preload { section[.preload]?.refuse(.preload) }
+        if priority != 0 { section[.priority]?.refuse(.priority) }
+        if idleTimeout != nil { section[.idleTimeout]?.refuse(.idleTimeout) }
+
+        let runtime = Self.runtime(section[.runtime], of: reader, context: context)
+        let path = Self.path(section[.path], of: reader, paths: context.paths)
+        guard let runtime, let path else { return nil }
+        self.runtime = runtime
+        switch path {
+        case .folder(let folder): (self.path, isHubID) = (folder, false)
+        case .hubID(let id): (self.path, isHubID) = (id, true)
+        }
+    }
+
+    private static func aliases(_ reader: NodeReader?, of name: String, names: inout ModelNames) -> [String] {
+        var aliases: [String] = []
+        for element in reader?.list(of: "names") ?? [] {
+            guard let alias = element.text(mayBeEmpty: true) else { continue }
+            if names.add(alias, of: name, at: element) { aliases.append(alias) }
+        }
+        return aliases
+    }
+
+    private static func runtime(_ reader: NodeReader?, of model: NodeReader, context: ModelContext) -> String? {
+        guard let reader else {
+            if context.runtimes.count == 1 { return context.runtimes.first }
+            model.refuse(
+                "\(model.setting) does not say which runtime serves it, and there are \(context.runtimes.count)",
+                "add 'runtime:' with one of \(context.runtimes.joined(separator: ", "))")
+            return nil
+        }
+        guard let name = reader.text() else { return nil }
+        if context.runtimes.contains(name) { return name }
+        reader.refuse(
+            "there is no runtime '\(name)'",
+            NearestWord.find(name, in: context.runtimes).map { "did you mean '\($0)'?" }
+                ?? "use one of \(context.runtimes.joined(separator: ", ")), or add it under 'runtimes'")
+        return nil
+    }
+
+    private static func path(_ reader: NodeReader?, of model: NodeReader, paths: PathResolver) -> ModelPath? {
+        guard let reader else {
+            model.refuse("\(model.setting) has no path", "add 'path:' with a folder or a hub id")
+            return nil
+        }
+        guard let text = reader.text() else { return nil }
+        if let path = ModelPath(text, paths: paths) { return path }
+        reader.refuse(
+            "\(reader.setting) is '\(text)', which is no folder that exists and no hub id",
+            "write a folder as ./\(text), or a hub id as ORGANISATION/NAME")
+        return nil
+    }
+}

@@ -1,0 +1,45 @@
+/// One model that is served.
+public struct ModelConfiguration: Sendable, Equatable {
+    public var name: String
+    /// An absolute folder, or a hub id as written.
+    public var path: String
+    /// Whether `path` is a hub id.
+    public var isHubID: Bool
+    /// Name of a runtime of the same configuration.
+    public var runtime: String
+    /// Further names that requests may use.
+    public var aliases: [String]
+    /// Set for this model's processes only.
+    public var environment: [String: String]
+    /// For the model's server, by its names with dashes. Sizes are bytes.
+    public var arguments: [String: ConfigurationValue]
+    /// Requests in its engine at once.
+    public var concurrency: Int
+    /// Never evicted.
+    public var pin: Bool
+    public var priority: Int
+    /// How long it may be idle before it is put to sleep or stopped; nil: as long as nothing else needs its place.
+    public var idleTimeout: Duration?
+    /// Loaded at the start, before anybody asks.
+    public var preload: Bool
+    /// How long its start may take.
+    public var startTimeout: Duration
+    public var tensorParallelSize: Int
+    public var executor: ExecutorChoice
+
+    /// Bytes of KV cache, where the arguments say so.
+    public var kvCacheBytes: Int? {
+        guard case .integer(let bytes) = arguments[ModelArguments.kvCacheKey] else { return nil }
+        return bytes
+    }
+}
+
+/// How an engine's core drives its workers.
+public enum ExecutorChoice: String, Sendable, CaseIterable {
+    /// What fits the model.
+    case auto
+    /// The one worker lives inside the core.
+    case inProcess = "in-process"
+    /// Workers are processes that the core leases from the controller.
+    case remote
+}

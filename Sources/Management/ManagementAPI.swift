@@ -1,0 +1,52 @@
+import Foundation
+import Hummingbird
+import Logging
+import Scheduling
+import ServiceLifecycle
+
+/// The management API: what can be seen and asked of the controller besides requests to models, as JSON over HTTP on a
+/// Unix socket. The gateway relays to it like to any upstream, and has done all checks of who may ask.
+public struct ManagementAPI: Service {
+    private let application: Application<RouterResponder<BasicRequestContext>>
+    private let socketPath: String
+
+    /// - Parameters:
+    ///   - publicAddress: where clients reach the gateway, for the `api_url` and `port` of engines; asked anew for each
+    ///     answer, because a port that the system chooses is known late.
+    ///   - socketPath: the Unix socket, made with mode 0600 in a folder that exists; one left over there is replaced.
+    ///   - onListening: called once when the socket takes connections.
+    public init(
+        controller: any ControllerManaging, publicAddress: @escaping @Sendable () -> PublicAddress,
+        socketPath: String, logger: Logger, onListening: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.socketPath = socketPath
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ErrorAnswers())
+        router.add(middleware: BodyLimit())
+        let engines = EngineDescriber(publicAddress: publicAddress, slots: WorkerSlotBook())
+        StatusRoutes(controller: controller, engines: engines).add(to: router)
+        ModelRoutes(controller: controller).add(to: router)
+        CommandRoutes(controller: controller, engines: engines).add(to: router)
+        application = Application(
+            router: router, configuration: ApplicationConfiguration(address: .unixDomainSocket(path: socketPath)),
+            onServerRunning: { channel in
+                // The folder keeps others out until here. Without the mode, nothing is served: run() then returns.
+                guard chmod(socketPath, 0o600) == 0 else {
+                    logger.error(
+                        "Cannot restrict the management socket to its owner; check the run directory's file system",
+                        metadata: ["path": "\(socketPath)", "errno": "\(errno)"])
+                    try? await channel.close()
+                    return
+                }
+                await onListening()
+            }, logger: logger)
+    }
+
+    /// Serves until the task is cancelled or a graceful shutdown is asked for; requests that came before it are answered.
+    ///
+    /// - Throws: when the socket cannot be made.
+    public func run() async throws {
+        defer { unlink(socketPath) }
+        try await application.run()
+    }
+}

@@ -1,0 +1,41 @@
+import Hummingbird
+import Scheduling
+
+/// What can be done to models, and the logs of what was done.
+struct CommandRoutes {
+    let controller: any ControllerManaging
+    let engines: EngineDescriber
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.add(.post, "/models/{name}/load") { _, context in
+            let engine = try await controller.load(context.decoded("name"))
+            return try .json(engines.describe(engine, in: await controller.status()))
+        }
+        router.add(.post, "/models/{name}/unload") { _, context in
+            try await .json(controller.unload(context.decoded("name")))
+        }
+        router.add(.get, "/logs/{id}") { request, context in
+            let lines = try Self.lineCount(request.uri.queryParameters["lines"])
+            let log = try await controller.log(of: context.decoded("id"), lines: lines)
+            return Response(
+                status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: log.map(Self.event).joined())))
+        }
+    }
+
+    static func lineCount(_ text: Substring?) throws(ControllerError) -> Int {
+        guard let text else { return 100 }
+        guard let count = Int(text), (1...10_000).contains(count) else {
+            throw ControllerError(
+                .badRequest, "\"\(text)\" is no number of lines; give one from 1 to 10000.", parameter: "lines")
+        }
+        return count
+    }
+
+    /// One line of a log as a server-sent event. A carriage return, as progress bars write it, ends a line of the stream, so
+    /// what follows it goes into a `data` line of its own.
+    static func event(_ line: String) -> String {
+        line.split(omittingEmptySubsequences: false) { $0 == "\r" || $0 == "\n" || $0 == "\r\n" }
+            .map { "data: \($0)\n" }.joined() + "\n"
+    }
+}

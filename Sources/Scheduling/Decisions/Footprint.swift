@@ -1,0 +1,17 @@
+/// Device memory that a model takes, before it was ever measured.
+public enum Footprint {
+    private static let runtimeOverhead = 512 << 20
+
+    /// The weight files' size x 1.1 + KV cache + 512 MiB.
+    public static func estimate(weightBytes: Int, kvCacheBytes: Int) -> Int {
+        weightBytes + weightBytes / 10 + kvCacheBytes + runtimeOverhead
+    }
+
+    /// The KV cache where the config names none: a tenth of the device's memory, at least 256 MiB and at most 4 GiB,
+    /// less if the weights leave less (but never under 64 MiB: such a model is then refused by its footprint).
+    public static func defaultKVCacheBytes(deviceBytes: Int, weightBytes: Int) -> Int {
+        let wanted = min(max(deviceBytes / 10, 256 << 20), 4 << 30)
+        let left = deviceBytes - estimate(weightBytes: weightBytes, kvCacheBytes: 0)
+        return max(min(wanted, left), 64 << 20)
+    }
+}

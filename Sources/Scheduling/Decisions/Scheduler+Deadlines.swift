@@ -1,0 +1,78 @@
+// Nothing waits without a limit.
+
+extension Scheduler {
+    /// When `tick` is wanted at the latest; nil: only other events can change anything.
+    public var nextDeadline: Moment? {
+        var moments: [Moment] = models.values.flatMap { $0.waiting.map(\.deadline) }
+        for engine in engines.values {
+            if let deadline = deadline(of: engine) { moments.append(deadline) }
+        }
+        for process in processes.values where process.state == .starting { moments.append(deadline(of: process)) }
+        for runtime in runtimes.values where !isShuttingDown {
+            if runtime.zygote == nil, let moment = runtime.backoff.notBefore { moments.append(moment) }
+            if let moment = runtime.poolBackoff.notBefore, moment > now { moments.append(moment) }
+        }
+        if engines.values.contains(where: { $0.phase == .placing }) {
+            moments += engines.values.filter { $0.phase == .ready }.map(residentUntil).filter { $0 > now }
+        }
+        return moments.min()
+    }
+
+    private func deadline(of engine: EngineRecord) -> Moment? {
+        switch engine.phase {
+        case .starting: (engine.startedAt ?? now) + (models[engine.model]?.specification.startTimeout ?? .zero)
+        case .draining: engine.drainBy
+        case .queued, .placing, .ready, .stopping: nil
+        }
+    }
+
+    private func deadline(of process: ProcessRecord) -> Moment {
+        process.startedAt + (process.role == .zygote ? limits.zygoteStartTimeout : limits.processStartTimeout)
+    }
+
+    mutating func expire() {
+        for name in models.keys.sorted() { expireRequests(of: name) }
+        for engine in enginesInOrder {
+            guard let deadline = deadline(of: engine), deadline <= now else { continue }
+            if engine.phase == .starting {
+                let last = engine.stages.last?.stage ?? "none"
+                let allowed = models[engine.model]?.specification.startTimeout.seconds ?? 0
+                failStart(
+                    engine.id,
+                    ControllerError(
+                        .startFailed,
+                        "'\(engine.model)' was not ready within \(allowed) s (start_timeout); the last stage that "
+                            + "ended was '\(last)'."))
+            } else {
+                stop(engine.id)
+            }
+        }
+        for process in processesInOrder where process.state == .starting && deadline(of: process) <= now {
+            processTooSlow(process)
+        }
+    }
+
+    private mutating func expireRequests(of name: String) {
+        guard let model = models[name] else { return }
+        for request in model.waiting where request.deadline <= now {
+            let state = model.engine.flatMap { engines[$0] }?.phase.rawValue ?? "not started"
+            refuse(
+                request.id,
+                ControllerError(
+                    .deadlinePassed,
+                    "The request waited \(limits.queueTimeout.seconds) s (scheduling.queue_timeout) for '\(name)', "
+                        + "whose engine is \(state).",
+                    retryAfter: expectedWait(name)))
+        }
+        models[name]?.waiting.removeAll { $0.deadline <= now }
+    }
+
+    /// It is treated as failed from now on; its end is only tidying up.
+    private mutating func processTooSlow(_ process: ProcessRecord) {
+        let reason = "process \(process.id) (\(process.role.rawValue)) was not ready in time"
+        processGone(process.id, reason: reason)
+        processes[process.id] = process
+        processes[process.id]?.state = .ending(nil)
+        actions.append(.end(process.id))
+    }
+}

@@ -1,0 +1,154 @@
+// The life of an engine: queued -> placing -> starting -> ready -> draining -> stopping -> gone.
+
+extension Scheduler {
+    /// An engine that died this soon after it was ready counts as a failure when it does so again.
+    private static let quickDeath = Duration.seconds(10)
+
+    /// Makes an engine for a model that is wanted and has none.
+    mutating func ensureEngine(_ name: String) {
+        guard let model = models[name], model.engine == nil, !isShuttingDown,
+            !model.waiting.isEmpty || !model.loads.isEmpty
+        else { return }
+        if let pause = model.backoff.remaining(at: now) {
+            let reason = model.lastError?.message ?? "unknown"
+            let error = ControllerError(
+                .backingOff,
+                "The last start of '\(name)' failed, and the next one is tried in \(pause.milliseconds.rounded()) ms. "
+                    + "The reason was: \(reason)",
+                retryAfter: pause, logTail: model.lastError?.logTail ?? [])
+            return refuseAll(of: name, error, log: nil)
+        }
+        let (id, generation) = nextEngine()
+        var engine = EngineRecord(id: id, generation: generation, model: name, queuedAt: now)
+        engine.loads = model.loads
+        engines[id] = engine
+        models[name]?.loads = []
+        models[name]?.engine = id
+        actions.append(.inspect(id, model: name))
+    }
+
+    mutating func inspected(_ id: EngineID, weightBytes: Int) {
+        guard engines[id]?.phase == .queued else { return }
+        engines[id]?.weightBytes = weightBytes
+        engines[id]?.phase = .placing
+    }
+
+    mutating func record(_ time: StageTime, of id: EngineID, _ generation: Generation) {
+        guard let engine = engines[id], engine.generation == generation, engine.phase == .starting else { return }
+        // Both processes report `config`; the start waited for the slower one.
+        if let index = engine.stages.firstIndex(where: { $0.stage == time.stage }) {
+            if engine.stages[index].milliseconds < time.milliseconds { engines[id]?.stages[index] = time }
+        } else {
+            engines[id]?.stages.append(time)
+        }
+    }
+
+    mutating func becameReady(_ id: EngineID, _ generation: Generation) {
+        guard let engine = engines[id], engine.generation == generation, engine.phase == .starting else { return }
+        engines[id]?.phase = .ready
+        engines[id]?.readyAt = now
+        engines[id]?.loads = []
+        models[engine.model]?.lastStart = now - engine.queuedAt
+        models[engine.model]?.lastError = nil
+        if models[engine.model]?.quickDeaths == 0 { models[engine.model]?.backoff.succeeded() }
+        actions.append(.publishRoutes)
+        for command in engine.loads { actions.append(.completeLoad(command, id)) }
+        dispatch(engine.model)
+        actions.append(.measure(id))
+    }
+
+    mutating func measured(_ id: EngineID, bytes: Int) {
+        guard let engine = engines[id], engine.phase == .ready else { return }
+        models[engine.model]?.measuredFootprint = bytes
+        engines[id]?.footprint = bytes
+    }
+
+    mutating func startFailed(_ id: EngineID, _ generation: Generation, reason: String) {
+        guard let engine = engines[id], engine.generation == generation else { return }
+        if engine.phase == .starting {
+            failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
+        }
+    }
+
+    /// Answers all that waited for the start with the reason, and pauses before the next.
+    mutating func failStart(_ id: EngineID, _ error: ControllerError) {
+        guard let engine = engines[id], engine.isComing else { return }
+        models[engine.model]?.backoff.failed(at: now)
+        models[engine.model]?.lastError = error
+        refuseAll(of: engine.model, error, log: engine.processes.isEmpty ? nil : .engine(id))
+        stop(id)
+    }
+
+    /// Refuses the start without a pause: nothing of the model's own is wrong.
+    mutating func refuseStart(_ id: EngineID, _ error: ControllerError, log: LogSource? = nil) {
+        guard let engine = engines[id], engine.isComing else { return }
+        models[engine.model]?.lastError = error
+        refuseAll(of: engine.model, error, log: log)
+        stop(id)
+    }
+
+    /// One of its processes is gone without having been told to.
+    mutating func engineDied(_ id: EngineID, reason: String) {
+        guard let engine = engines[id] else { return }
+        switch engine.phase {
+        case .queued, .placing, .starting:
+            failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
+        case .ready:
+            let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")
+            models[engine.model]?.lastError = error
+            if now - (engine.readyAt ?? now) >= Self.quickDeath {
+                models[engine.model]?.quickDeaths = 0
+            } else {
+                models[engine.model]?.quickDeaths += 1
+                // Once is an accident, and its requests may be tried again at once; twice is a habit.
+                if models[engine.model]?.quickDeaths ?? 0 > 1 { models[engine.model]?.backoff.failed(at: now) }
+            }
+            stop(id)
+        case .draining: stop(id)
+        case .stopping: break
+        }
+    }
+
+    mutating func drain(_ id: EngineID) {
+        engines[id]?.phase = .draining
+        engines[id]?.drainBy = now + limits.drainTimeout
+        actions.append(.publishRoutes)
+        actions.append(.drain(id))
+        actions.append(.watch(id))
+    }
+
+    mutating func evict(_ id: EngineID) {
+        engines[id]?.phase = .draining
+        engines[id]?.drainBy = now + limits.drainTimeout
+        actions.append(.evict(id))
+        actions.append(.publishRoutes)
+    }
+
+    mutating func evictionRefused(_ id: EngineID) {
+        guard engines[id]?.phase == .draining else { return }
+        engines[id]?.phase = .ready
+        engines[id]?.drainBy = nil
+        actions.append(.publishRoutes)
+        actions.append(.watch(id))
+    }
+
+    /// Ends the engine's processes. It is gone when they are.
+    mutating func stop(_ id: EngineID) {
+        guard let engine = engines[id], engine.phase != .stopping else { return }
+        if engine.phase == .ready { actions.append(.publishRoutes) }
+        engines[id]?.phase = .stopping
+        for process in engine.processes {
+            processes[process]?.state = .ending(id)
+            actions.append(.end(process))
+        }
+        if engine.processes.isEmpty { finish(id) }
+    }
+
+    /// All of the engine is gone, and so its memory is free.
+    mutating func finish(_ id: EngineID) {
+        guard let engine = engines.removeValue(forKey: id) else { return }
+        models[engine.model]?.engine = nil
+        for command in engine.unloads { actions.append(.completeUnload(command, engines: [id])) }
+        ensureEngine(engine.model)
+    }
+}

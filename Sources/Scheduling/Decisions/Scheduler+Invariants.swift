@@ -1,0 +1,37 @@
+// What must hold after every event. Checked in debug builds and in the simulation.
+
+extension Scheduler {
+    /// What is broken, in words; nil if all is well.
+    public var violation: String? {
+        for device in devices where usedBytes(device.id) > device.memoryBytes && !hasMeasuredMore(device.id) {
+            return "the footprints on \(device.id) exceed its memory"
+        }
+        for process in processes.values {
+            guard case .leased(let id) = process.state else { continue }
+            guard let engine = engines[id], engine.processes.contains(process.id) else {
+                return "\(process.id) is leased to \(id), which does not have it"
+            }
+        }
+        for engine in engines.values {
+            if models[engine.model]?.engine != engine.id { return "\(engine.id) is not its model's engine" }
+            if engine.phase == .ready, engine.processes.count != 2 { return "\(engine.id) is ready without processes" }
+            for process in engine.processes where processes[process] == nil {
+                return "\(engine.id) has \(process), which is gone"
+            }
+        }
+        for model in models.values {
+            if let engine = model.engine, engines[engine] == nil { return "\(engine) is gone, but not for its model" }
+            if model.engine == nil, !model.waiting.isEmpty {
+                return "requests wait for '\(model.specification.name)', and nothing is being done for them"
+            }
+        }
+        let waiting = models.values.flatMap { $0.waiting.map(\.id) }
+        if Set(waiting).count != waiting.count { return "a request waits twice" }
+        return nil
+    }
+
+    /// A measurement can show that an engine takes more than was reckoned with. That is a fact, not a decision.
+    private func hasMeasuredMore(_ device: DeviceID) -> Bool {
+        engines.values.contains { $0.device == device && models[$0.model]?.measuredFootprint != nil }
+    }
+}

@@ -1,0 +1,49 @@
+/// Something that happened, as told to the decision core.
+public enum SchedulerEvent: Sendable {
+    // Requests
+    case request(RequestID, model: String, bytes: Int)
+    /// Its client left.
+    case withdraw(RequestID)
+    /// It was admitted, but the engine's last permit had just gone: it waits again, first in its line.
+    case returned(RequestID, model: String, bytes: Int, waitedSince: Moment)
+    /// A permit of a watched engine came back.
+    case permitReleased(EngineID)
+
+    // Commands
+    case load(CommandID, model: String)
+    case unload(CommandID, model: String)
+    case shutdown
+
+    // Processes
+    case zygoteReady(ProcessID)
+    /// A process said hello and answered a ping.
+    case processIdle(ProcessID)
+    /// A process is gone, and all that it left behind is swept.
+    case processGone(ProcessID, reason: String)
+
+    // Engines
+    case inspected(EngineID, weightBytes: Int)
+    case inspectionFailed(EngineID, ControllerError)
+    case stage(EngineID, Generation, StageTime)
+    case ready(EngineID, Generation)
+    case startFailed(EngineID, Generation, reason: String)
+    /// What a ready engine was measured to own, its whole KV cache included.
+    case measured(EngineID, bytes: Int)
+    /// A request came between the decision to evict and the eviction.
+    case evictionRefused(EngineID)
+
+    /// A deadline may have passed.
+    case tick
+}
+
+/// What the decision core cannot know by itself: how busy an engine is.
+public struct EngineUsage: Sendable, Equatable {
+    public let inFlight: Int
+    /// When a request last ended.
+    public let lastUsed: Moment
+
+    public init(inFlight: Int, lastUsed: Moment) {
+        self.inFlight = inFlight
+        self.lastUsed = lastUsed
+    }
+}

@@ -1,0 +1,68 @@
+/// What the decision core must know of a configured model.
+public struct ModelSpecification: Sendable, Equatable {
+    public let name: String
+    public let aliases: [String]
+    public let runtime: RuntimeName
+    /// Requests in its engine at once.
+    public let concurrency: Int
+    public let startTimeout: Duration
+    /// Never evicted to make room.
+    public let isPinned: Bool
+    /// The configured KV cache in bytes; nil: `KVCacheSize` decides.
+    public let kvCacheBytes: Int?
+
+    public init(
+        name: String, aliases: [String] = [], runtime: RuntimeName, concurrency: Int, startTimeout: Duration,
+        isPinned: Bool = false, kvCacheBytes: Int? = nil
+    ) {
+        self.name = name
+        self.aliases = aliases
+        self.runtime = runtime
+        self.concurrency = concurrency
+        self.startTimeout = startTimeout
+        self.isPinned = isPinned
+        self.kvCacheBytes = kvCacheBytes
+    }
+}
+
+/// A device and what may be placed on it.
+public struct DeviceSpecification: Sendable, Equatable {
+    public let id: DeviceID
+    /// What footprints on it may add up to.
+    public let memoryBytes: Int
+    /// Processor numbers of its processes; empty: all.
+    public let cores: [Int]
+
+    public init(id: DeviceID, memoryBytes: Int, cores: [Int]) {
+        self.id = id
+        self.memoryBytes = memoryBytes
+        self.cores = cores
+    }
+}
+
+/// The limits that decisions keep to.
+public struct SchedulingLimits: Sendable, Equatable {
+    /// Requests that may wait, over all models.
+    public var queue: Int
+    /// What they may hold in memory, in bytes.
+    public var queueBytes: Int
+    public var queueTimeout: Duration
+    /// How long a ready engine is safe from eviction.
+    public var minimumResidency: Duration
+    /// Pairs of a front end and a core kept warm per runtime and device.
+    public var idleWorkers: Int
+    /// How long a stopping engine waits for the requests that it has.
+    public var drainTimeout: Duration = .seconds(60)
+    /// How long a zygote may take until it can fork.
+    public var zygoteStartTimeout: Duration = .seconds(300)
+    /// How long a forked process may take until it is idle.
+    public var processStartTimeout: Duration = .seconds(30)
+
+    public init(queue: Int, queueBytes: Int, queueTimeout: Duration, minimumResidency: Duration, idleWorkers: Int) {
+        self.queue = queue
+        self.queueBytes = queueBytes
+        self.queueTimeout = queueTimeout
+        self.minimumResidency = minimumResidency
+        self.idleWorkers = idleWorkers
+    }
+}

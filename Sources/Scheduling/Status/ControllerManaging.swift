@@ -1,0 +1,11 @@
+/// What can be asked of the controller besides requests to models. Implemented by the controller, used by the management
+/// API. Every call that can fail throws `ControllerError`.
+public protocol ControllerManaging: Sendable {
+    func status() async -> ControllerStatus
+    /// Loads the model (any of its names) and answers when it is ready, with its engine.
+    func load(_ model: String) async throws -> EngineStatus
+    /// Drains the model's engine, ends it, and answers when its memory is back. A model that is not loaded is no error.
+    func unload(_ model: String) async throws -> UnloadReport
+    /// The last lines of the log of a model, engine, runtime or process, at most `lines` of them.
+    func log(of id: String, lines: Int) async throws -> [String]
+}

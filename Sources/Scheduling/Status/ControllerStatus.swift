@@ -1,0 +1,217 @@
+/// The whole state as shown to people and programs. Encoded with the keys below; a client decodes the same types.
+public struct ControllerStatus: Sendable, Codable, Equatable {
+    public var version: String
+    public var epoch: Int
+    public var pid: Int
+    /// False while shutting down, or while a runtime has no zygote.
+    public var isHealthy: Bool
+    public var models: [ModelStatus]
+    public var engines: [EngineStatus]
+    public var workers: [WorkerStatus]
+    public var runtimes: [RuntimeStatus]
+    public var devices: [DeviceStatus]
+
+    public init(
+        version: String, epoch: Int, pid: Int, isHealthy: Bool, models: [ModelStatus], engines: [EngineStatus],
+        workers: [WorkerStatus], runtimes: [RuntimeStatus], devices: [DeviceStatus]
+    ) {
+        self.version = version
+        self.epoch = epoch
+        self.pid = pid
+        self.isHealthy = isHealthy
+        self.models = models
+        self.engines = engines
+        self.workers = workers
+        self.runtimes = runtimes
+        self.devices = devices
+    }
+}
+
+public struct ModelStatus: Sendable, Codable, Equatable {
+    public var name: String
+    public var aliases: [String]
+    public var tier: Tier
+    public var runtime: String
+    public var path: String
+    /// Ids of its engines, failed ones excluded.
+    public var engines: [String]
+    /// Device memory that it takes: measured if it ever ran in this life of the controller, otherwise estimated;
+    /// absent while neither is known.
+    public var footprintBytes: Int?
+    /// Requests that wait for it.
+    public var waiting: Int
+    /// Why its last start failed; absent once it has worked again.
+    public var lastError: String?
+
+    public init(
+        name: String, aliases: [String], tier: Tier, runtime: String, path: String, engines: [String],
+        footprintBytes: Int?, waiting: Int, lastError: String?
+    ) {
+        self.name = name
+        self.aliases = aliases
+        self.tier = tier
+        self.runtime = runtime
+        self.path = path
+        self.engines = engines
+        self.footprintBytes = footprintBytes
+        self.waiting = waiting
+        self.lastError = lastError
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, aliases, tier, runtime, path, engines, waiting
+        case footprintBytes = "footprint_bytes"
+        case lastError = "last_error"
+    }
+}
+
+public struct EngineStatus: Sendable, Codable, Equatable {
+    public var id: String
+    public var model: String
+    public var state: String
+    public var device: String?
+    /// The core's; absent before it has one.
+    public var pid: Int?
+    public var frontEndPid: Int?
+    /// The front end's Unix socket.
+    public var socket: String?
+    public var inFlight: Int
+    public var footprintBytes: Int?
+    /// The stages of its start, in order of their ends.
+    public var stages: [StageTime]
+    /// From the wish for it to ready; absent before.
+    public var startMilliseconds: Double?
+
+    public init(
+        id: String, model: String, state: String, device: String?, pid: Int?, frontEndPid: Int?, socket: String?,
+        inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?
+    ) {
+        self.id = id
+        self.model = model
+        self.state = state
+        self.device = device
+        self.pid = pid
+        self.frontEndPid = frontEndPid
+        self.socket = socket
+        self.inFlight = inFlight
+        self.footprintBytes = footprintBytes
+        self.stages = stages
+        self.startMilliseconds = startMilliseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, model, state, device, pid, socket, stages
+        case frontEndPid = "front_end_pid"
+        case inFlight = "in_flight"
+        case footprintBytes = "footprint_bytes"
+        case startMilliseconds = "start_ms"
+    }
+}
+
+/// One process of the pool or of an engine.
+public struct WorkerStatus: Sendable, Codable, Equatable {
+    public var id: String
+    public var role: ProcessRole
+    public var runtime: String
+    public var device: String
+    public var pid: Int?
+    /// `starting`, `idle`, `leased` or `resetting`.
+    public var state: String
+    public var engine: String?
+    /// What it owns alone, in bytes; absent where the kernel did not say.
+    public var privateBytes: Int?
+    public var ageSeconds: Double
+
+    public init(
+        id: String, role: ProcessRole, runtime: String, device: String, pid: Int?, state: String, engine: String?,
+        privateBytes: Int?, ageSeconds: Double
+    ) {
+        self.id = id
+        self.role = role
+        self.runtime = runtime
+        self.device = device
+        self.pid = pid
+        self.state = state
+        self.engine = engine
+        self.privateBytes = privateBytes
+        self.ageSeconds = ageSeconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, role, runtime, device, pid, state, engine
+        case privateBytes = "private_bytes"
+        case ageSeconds = "age_s"
+    }
+}
+
+public struct RuntimeStatus: Sendable, Codable, Equatable {
+    public var name: String
+    /// `starting`, `ready`, or `down`.
+    public var state: String
+    public var pid: Int?
+    public var versions: [String: String]
+    /// From process start to the first fork being possible; absent before.
+    public var startMilliseconds: Double?
+    public var lastError: String?
+
+    public init(
+        name: String, state: String, pid: Int?, versions: [String: String], startMilliseconds: Double?,
+        lastError: String?
+    ) {
+        self.name = name
+        self.state = state
+        self.pid = pid
+        self.versions = versions
+        self.startMilliseconds = startMilliseconds
+        self.lastError = lastError
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, state, pid, versions
+        case startMilliseconds = "start_ms"
+        case lastError = "last_error"
+    }
+}
+
+public struct DeviceStatus: Sendable, Codable, Equatable {
+    public var id: String
+    public var memoryBytes: Int
+    /// The sum of the footprints placed on it.
+    public var usedBytes: Int
+    public var cores: [Int]
+
+    public init(id: String, memoryBytes: Int, usedBytes: Int, cores: [Int]) {
+        self.id = id
+        self.memoryBytes = memoryBytes
+        self.usedBytes = usedBytes
+        self.cores = cores
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, cores
+        case memoryBytes = "memory_bytes"
+        case usedBytes = "used_bytes"
+    }
+}
+
+public struct UnloadReport: Sendable, Codable, Equatable {
+    public var model: String
+    /// Engines that were ended; empty if none was loaded.
+    public var engines: [String]
+    /// What their processes owned alone when they were ended.
+    public var freedBytes: Int
+    public var milliseconds: Double
+
+    public init(model: String, engines: [String], freedBytes: Int, milliseconds: Double) {
+        self.model = model
+        self.engines = engines
+        self.freedBytes = freedBytes
+        self.milliseconds = milliseconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case model, engines
+        case freedBytes = "freed_bytes"
+        case milliseconds = "ms"
+    }
+}

@@ -1,0 +1,148 @@
+import ControlProtocol
+import Logging
+import Scheduling
+
+// What processes say, and what they are told.
+
+extension ProcessSupervisor: ControlServerDelegate {
+    func welcome(_ hello: Hello, on connection: ControlConnection) async throws {
+        guard hello.epoch == epoch else {
+            endSurvivor(hello)
+            throw ControllerError(
+                .conflict, "The process is of epoch \(hello.epoch), and this controller's is \(epoch).")
+        }
+        let id = ProcessID(hello.process)
+        guard let process = processes[id], process.role.rawValue == hello.role.rawValue,
+            process.runtime.description == hello.runtime
+        else {
+            throw ControllerError(.conflict, "No \(hello.role.rawValue) '\(hello.process)' is expected here.")
+        }
+        if process.watch == nil {
+            guard let watch = ProcessWatch.open(pid: hello.pid) else {
+                throw ControllerError(.conflict, "Pid \(hello.pid) is gone.")
+            }
+            adopt(watch, as: id)
+        } else if process.watch?.pid != hello.pid {
+            throw ControllerError(.conflict, "'\(hello.process)' has pid \(process.watch?.pid ?? 0), not \(hello.pid).")
+        }
+        let isFirst = process.greetedAt == nil
+        processes[id]?.connection = connection
+        processes[id]?.connectionEnd = OneShot()
+        if isFirst { processes[id]?.greetedAt = .now }
+        if let versions = hello.versions { processes[id]?.versions = versions }
+        try await connection.send(
+            .welcome(
+                Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
+        if isFirst { jobs.start { await self.verify(id, connection) } }
+    }
+
+    /// A process counts only once it has answered.
+    private func verify(_ id: ProcessID, _ connection: ControlConnection) async {
+        do {
+            let answer = try await connection.request(within: .seconds(10)) {
+                .ping(Ping(id: $0, deadlineMilliseconds: $1))
+            }
+            guard case .pong = answer, let process = processes[id] else { return }
+            await tell(process.role == .zygote ? .zygoteReady(id) : .processIdle(id))
+        } catch {
+            logger.error("process does not answer", metadata: ["process.id": "\(id)", "error": "\(error)"])
+            processes[id]?.watch?.kill()
+        }
+    }
+
+    func received(_ message: ControlMessage, from process: ProcessID) async {
+        switch message {
+        case .exited(let exited):
+            let child = ProcessID(exited.process)
+            processes[child]?.exit = ProcessWatch.describe(status: exited.status, signal: exited.signal)
+            await processes[child]?.exitReported.happen()
+        case .stage(let stage):
+            await received(stage)
+        default:
+            logger.warning("unexpected control message", metadata: ["process.id": "\(process)"])
+        }
+    }
+
+    private func received(_ stage: Stage) async {
+        let engine = EngineID(stage.engine)
+        let generation = Generation(epoch: stage.generation.epoch, counter: stage.generation.counter)
+        if let error = stage.error {
+            return await tell(.startFailed(engine, generation, reason: "\(error) (at stage '\(stage.stage)')"))
+        }
+        await tell(
+            .stage(engine, generation, StageTime(stage: stage.stage, milliseconds: stage.milliseconds)))
+        if stage.stage == "listen" { await tell(.ready(engine, generation)) }
+    }
+
+    func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async {
+        // It may have dialled again already.
+        guard let known = processes[process], known.connection === connection else { return }
+        processes[process]?.connection = nil
+        await known.connectionEnd.happen()
+    }
+
+    /// Gives two idle processes their engine.
+    public func assign(_ assignment: EngineAssignment, _ serving: EngineServing) async {
+        do {
+            guard let frontEnd = processes[assignment.frontEnd], let core = processes[assignment.core],
+                let frontEndPid = frontEnd.watch?.pid, let corePid = core.watch?.pid,
+                let toFrontEnd = frontEnd.connection, let toCore = core.connection
+            else { throw ControllerError(.startFailed, "A process of the engine was gone before it was assigned.") }
+            processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
+            writeRecord(of: assignment.frontEnd)
+            let order = order(assignment, serving)
+            async let first = toCore.request(within: .seconds(10)) { [order] in
+                .assign(order.addressed(id: $0, deadline: $1, peer: frontEndPid))
+            }
+            async let second = toFrontEnd.request(within: .seconds(10)) { [order] in
+                .assign(order.addressed(id: $0, deadline: $1, peer: corePid))
+            }
+            _ = try await (first, second)
+        } catch {
+            let reason = (error as? ControllerError)?.message ?? "\(error)"
+            await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
+        }
+    }
+
+    /// What both processes of the engine are told.
+    private func order(_ assignment: EngineAssignment, _ serving: EngineServing) -> Assign {
+        let folder = directory.temporaryDirectory(of: assignment.frontEnd, epoch: epoch)
+        return Assign(
+            id: 0, deadlineMilliseconds: 0, engine: assignment.engine.description,
+            generation: WireGeneration(
+                epoch: assignment.generation.epoch, counter: assignment.generation.counter),
+            names: serving.names, path: serving.path, arguments: serving.arguments,
+            environment: serving.environment, socket: directory.frontEndSocket(of: assignment.engine),
+            inputSocket: folder + "/in.sock", outputSocket: folder + "/out.sock",
+            device: assignment.device.description, cores: serving.cores, worldSize: 1, peerPid: 0)
+    }
+}
+
+extension Assign {
+    fileprivate func addressed(id: Int, deadline: Int, peer: Int) -> Assign {
+        var copy = self
+        copy.id = id
+        copy.deadlineMilliseconds = deadline
+        copy.peerPid = peer
+        return copy
+    }
+}
+
+/// What an engine serves, in the runtime's words.
+public struct EngineServing: Sendable {
+    public let names: [String]
+    public let path: String
+    public let arguments: [String: JSONValue]
+    public let environment: [String: String]
+    public let cores: [Int]
+
+    public init(
+        names: [String], path: String, arguments: [String: JSONValue], environment: [String: String], cores: [Int]
+    ) {
+        self.names = names
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.cores = cores
+    }
+}

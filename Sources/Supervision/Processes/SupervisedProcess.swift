@@ -1,0 +1,28 @@
+import ControlProtocol
+import Scheduling
+
+/// What the supervisor knows of one process.
+struct SupervisedProcess {
+    let id: ProcessID
+    let role: ProcessRole
+    let runtime: RuntimeName
+    let log: String
+    let madeAt = ContinuousClock.now
+    var record: ProcessRecordFile
+    /// Absent until its pid is known.
+    var watch: ProcessWatch?
+    /// Absent while it has not dialled in.
+    var connection: ControlConnection?
+    /// Happens with the end of its present connection.
+    var connectionEnd = OneShot()
+    /// How it ended, as its parent says, and that it was said.
+    var exit: String?
+    let exitReported = OneShot()
+    let gone = OneShot()
+    var greetedAt: ContinuousClock.Instant?
+    /// To be ended as soon as its pid is known.
+    var mustEnd = false
+    var versions: [String: String] = [:]
+
+    var name: String { "\(role.rawValue) \(id)" + (watch.map { " (pid \($0.pid))" } ?? "") }
+}

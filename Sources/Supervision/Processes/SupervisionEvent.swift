@@ -1,0 +1,35 @@
+import Scheduling
+
+/// What the supervisor tells the controller.
+public enum SupervisionEvent: Sendable {
+    case zygoteReady(ProcessID)
+    /// It said hello and answered a ping.
+    case processIdle(ProcessID)
+    /// It has ended, and what it left behind is removed.
+    case processGone(ProcessID, reason: String)
+    case stage(EngineID, Generation, StageTime)
+    case ready(EngineID, Generation)
+    case startFailed(EngineID, Generation, reason: String)
+}
+
+/// A program that makes workers.
+public struct RuntimeProgram: Sendable {
+    /// The program and its first arguments.
+    public let command: [String]
+    /// Added to our own environment when the zygote starts.
+    public let environment: [String: String]
+
+    public init(command: [String], environment: [String: String]) {
+        self.command = command
+        self.environment = environment
+    }
+}
+
+/// A process as it is now.
+public struct ProcessSnapshot: Sendable {
+    public let pid: Int?
+    public let ageSeconds: Double
+    public let versions: [String: String]
+    /// From the spawn to the first hello; absent before.
+    public let startMilliseconds: Double?
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import CPlatform
+import ControlProtocol
+import Dispatch
+import Foundation
+
+/// A front end or a core, started by the zygote in the place of a fork.
+struct ChildCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "child", abstract: "Be a front end or a core.", shouldDisplay: false)
+
+    @OptionGroup var dial: DialOptions
+
+    @Option var role: WireRole
+
+    @Option var device: String
+
+    @Option(parsing: .upToNextOption, help: "The processors that it may use; none: all.")
+    var cores: [Int] = []
+
+    @Option var temporaryDirectory: String
+
+    func run() throws {
+        let behaviour = try RuntimeBehaviour(environment: ProcessInfo.processInfo.environment)
+        if behaviour.childrenCrash {
+            log("SIM_IDLE_CRASH is set: ending before hello")
+            endProcess(.failed)
+        }
+        wc_ignore_sigpipe()
+        umask(0o077)
+        // Before the first other thread is made, because threads inherit it.
+        if !cores.isEmpty {
+            let result = cores.map(Int32.init).withUnsafeBufferPointer {
+                wc_set_affinity($0.baseAddress, Int32($0.count))
+            }
+            if result != 0 { log("could not use only the given cores", ["error": errnoText(-result)]) }
+        }
+        if mkdir(temporaryDirectory, 0o700) != 0, errno != EEXIST {
+            log("could not make the temporary directory", ["error": errnoText(errno)])
+            endProcess(.failed)
+        }
+        let command = self
+        Task {
+            let link = ControlLink(
+                identity: .init(dial: command.dial, role: command.role, helloVersion: behaviour.helloVersion))
+            let process = EngineProcess(role: command.role, device: command.device, link: link)
+            endProcess(await link.run(serving: process))
+        }
+        dispatchMain()
+    }
+}
+
+extension WireRole: ExpressibleByArgument {}

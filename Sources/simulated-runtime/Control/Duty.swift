@@ -1,0 +1,24 @@
+import ControlProtocol
+
+/// What a process does for its controller, beyond keeping the connection.
+protocol Duty: Sendable {
+    /// Where the process stands, for `hello`.
+    func situation() async -> Situation
+
+    /// The counter that `pong` reports.
+    func progress() async -> Int
+
+    /// The answer to a request other than `ping` and `stop`; nil if this role does not take it.
+    func answer(_ request: ControlMessage) async -> ControlMessage?
+
+    /// Called before `stop` is answered.
+    func prepareToStop() async
+}
+
+/// The part of `hello` that changes in a process's life.
+struct Situation: Sendable {
+    var device: String?
+    var engine: String?
+    var generation: WireGeneration?
+    var versions: [String: String]?
+}

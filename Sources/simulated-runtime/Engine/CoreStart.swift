@@ -1,0 +1,29 @@
+import ControlProtocol
+import Foundation
+
+/// The core: pretends to load, tells the front end that it is ready, then idles.
+struct CoreStart: EngineStart {
+    let assignment: Assign
+
+    func run(_ stages: inout Stages) async throws {
+        let arguments = try await stages.configure()
+        try await stages.run(.attach) {}
+        try await stages.run(.load) {
+            writeLines(arguments.logBytes)
+            try await OwnedMemory.take(bytes: arguments.memoryBytes)
+        }
+        try await stages.run(.keyValueCache) {}
+        try await stages.run(.warmUp) {}
+        try await EngineLink.reportReady(
+            to: assignment.inputSocket, crashAfterRequests: arguments.crashAfterRequests)
+    }
+
+    private func writeLines(_ bytes: Int) {
+        let line = "loading weights " + String(repeating: ".", count: 63) + "\n"
+        var left = bytes
+        while left > 0 {
+            writeLog(String(line.suffix(left)))
+            left -= line.utf8.count
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import ControlProtocol
+
+/// The stages of a start, in their order.
+enum StartStage: String, CaseIterable, Sendable {
+    case config
+    case attach
+    case load
+    case keyValueCache = "kv_cache"
+    case warmUp = "warm_up"
+    case app
+    case listen
+
+    /// The process that fails, crashes or hangs when a test names this stage. `config` is reported by both.
+    var owner: WireRole {
+        switch self {
+        case .config, .attach, .load, .keyValueCache, .warmUp: .core
+        case .app, .listen: .frontEnd
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+
+/// Stands in for Python, vLLM and devices in tests: speaks `docs/protocol.md`, serves OpenAI's routes, and does what the
+/// model's `sim-*` arguments and the runtime's `SIM_*` environment variables tell it.
+@main
+struct SimulatedRuntime: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulated-runtime",
+        abstract: "A runtime for tests: a zygote whose front ends and cores only pretend.",
+        discussion: """
+            Environment of the zygote: SIM_ZYGOTE_START_MS, SIM_ZYGOTE_FAIL=1, SIM_FORK_MS, SIM_FORK_FAIL=1,
+            SIM_IDLE_CRASH=1, SIM_HELLO_VERSION=2.
+            Arguments of a model: sim-config-ms, sim-attach-ms, sim-load-ms, sim-kv-cache-ms, sim-warm-up-ms, sim-app-ms,
+            sim-tokens-per-second, sim-first-token-ms, sim-memory-bytes, sim-fail-at, sim-crash-at, sim-hang-at,
+            sim-crash-after-requests, sim-log-bytes.
+            """,
+        subcommands: [ZygoteCommand.self, ChildCommand.self],
+        defaultSubcommand: ZygoteCommand.self)
+}

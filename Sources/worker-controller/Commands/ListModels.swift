@@ -1,0 +1,15 @@
+import ArgumentParser
+
+struct ListModels: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "Lists the configured models and where each stands.")
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await server.withClient { client in
+            try await client.models().show(json: output.json, \.table)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+struct ListWorkers: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workers", abstract: "Lists the workers: the processes that are kept warm, and those in use.")
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await server.withClient { client in
+            try await client.workers().show(json: output.json, \.table)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import ControlProtocol
+
+@Suite struct FrameCodecTests {
+    @Test(arguments: try RecordedFrames.load().messages)
+    func aRecordedFrameSurvivesTheRoundTrip(_ recorded: RecordedFrames.Recorded) throws {
+        var incoming = try recorded.frame()
+        guard case .message(let message) = try FrameCodec.decodeNext(from: &incoming) else {
+            Issue.record("\(recorded.name) was not understood")
+            return
+        }
+        #expect(incoming.readableBytes == 0)
+
+        var outgoing = ByteBuffer()
+        try FrameCodec.encode(message, into: &outgoing)
+        let length = outgoing.readInteger(as: UInt32.self)
+        #expect(length.map(Int.init) == outgoing.readableBytes)
+        let written = try JSONDecoder().decode(JSONValue.self, from: Data(outgoing.readableBytesView))
+        #expect(written == recorded.message)
+    }
+
+    @Test func everyTypeIsRecorded() throws {
+        let recorded = try RecordedFrames.load().messages.map { recorded -> String? in
+            guard case .object(let fields) = recorded.message, case .string(let type) = fields["type"] else {
+                return nil
+            }
+            return type
+        }
+        #expect(Set(recorded) == Set(WireType.allCases.map(\.rawValue)))
+    }
+
+    @Test(arguments: try RecordedFrames.load().badFrames)
+    func aBadFrameIsRefusedByName(_ bad: RecordedFrames.Bad) throws {
+        var incoming = try bad.frame()
+        let error = #expect(throws: FrameError.self) { try FrameCodec.decodeNext(from: &incoming) }
+        #expect(error.map { "\($0)".contains(bad.error) } == true)
+    }
+
+    @Test(arguments: ["{\"type\":\"ping\",\"id\":\"\u{0}\"}", "nul", "{\"type\":", "7 8"])
+    func whatIsNotJSONIsRefused(_ text: String) {
+        var incoming = frame(text)
+        #expect(throws: FrameError.notJSON) { try FrameCodec.decodeNext(from: &incoming) }
+    }
+
+    @Test func otherEncodingsAreNotJSON() throws {
+        for encoding: String.Encoding in [.utf16LittleEndian, .utf32BigEndian] {
+            let bytes = try #require("{\"type\":\"done\",\"re\":1}".data(using: encoding))
+            var incoming = ByteBuffer(integer: UInt32(bytes.count))
+            incoming.writeBytes(bytes)
+            #expect(throws: FrameError.notJSON) { try FrameCodec.decodeNext(from: &incoming) }
+        }
+        // A string that is not UTF-8, in a field that nobody reads.
+        var incoming = ByteBuffer(bytes: [0, 0, 0, 29])
+        incoming.writeString("{\"type\":\"done\",\"re\":1,\"x\":\"")
+        incoming.writeBytes([0xC3])
+        incoming.writeString("\"}")
+        incoming.setInteger(UInt32(incoming.readableBytes - 4), at: 0)
+        #expect(throws: FrameError.notJSON) { try FrameCodec.decodeNext(from: &incoming) }
+    }
+
+    @Test(arguments: ["[]", "null", "1", "\"ping\""])
+    func onlyObjectsAreMessages(_ json: String) {
+        var incoming = frame(json)
+        #expect(throws: FrameError.notAnObject) { try FrameCodec.decodeNext(from: &incoming) }
+    }
+
+    @Test(arguments: ["{}", "{\"type\":7}", "{\"type\":null}"])
+    func aMessageHasAType(_ json: String) {
+        var incoming = frame(json)
+        #expect(throws: FrameError.noType) { try FrameCodec.decodeNext(from: &incoming) }
+    }
+
+    @Test func anUnknownTypeKeepsItsNameAndID() throws {
+        var incoming = frame("{\"type\":\"frobnicate\",\"id\":11}")
+        let read = try #require(try FrameCodec.decodeNext(from: &incoming))
+        #expect(read == .unknownType(type: "frobnicate", id: 11))
+        #expect(read.refusal == .error(ProtocolError(re: 11, reason: "unknown type 'frobnicate'")))
+    }
+
+    @Test(arguments: [
+        ("{\"type\":\"ping\",\"id\":3}", "'deadline_ms' is missing"),
+        ("{\"type\":\"ping\",\"id\":3,\"deadline_ms\":null}", "'deadline_ms' is missing"),
+        ("{\"type\":\"ping\",\"id\":3,\"deadline_ms\":\"soon\"}", "'deadline_ms' is of the wrong type"),
+        (
+            "{\"type\":\"hello\",\"id\":3,\"protocol\":1,\"epoch\":1,\"process\":\"p-1\",\"role\":\"cook\",\"pid\":1}",
+            "'role' has a value that is not allowed"
+        ),
+    ])
+    func aMalformedMessageNamesItsField(_ json: String, _ reason: String) throws {
+        let type = json.contains("ping") ? "ping" : "hello"
+        var incoming = frame(json)
+        let read = try #require(try FrameCodec.decodeNext(from: &incoming))
+        #expect(read == .malformed(type: type, id: 3, reason: reason))
+        #expect(read.refusal == .error(ProtocolError(re: 3, reason: "'\(type)' is malformed: \(reason)")))
+    }
+
+    @Test(arguments: ["fork", "assign"])
+    func aRequestThatMakesNoSenseFails(_ type: String) throws {
+        var incoming = frame("{\"type\":\"\(type)\",\"id\":4}")
+        let read = try #require(try FrameCodec.decodeNext(from: &incoming))
+        #expect(
+            read.refusal
+                == .failed(Failed(re: 4, reason: "'\(type)' is malformed: 'deadline_ms' is missing")))
+    }
+
+    @Test func aMalformedErrorIsNotAnswered() throws {
+        var incoming = frame("{\"type\":\"error\"}")
+        let read = try #require(try FrameCodec.decodeNext(from: &incoming))
+        #expect(read == .malformed(type: "error", id: nil, reason: "'reason' is missing"))
+        #expect(read.refusal == nil)
+    }
+
+    @Test func unknownFieldsAreIgnored() throws {
+        var incoming = frame("{\"type\":\"done\",\"re\":9,\"colour\":{\"of\":[\"no\",1.5,null]}}")
+        #expect(try FrameCodec.decodeNext(from: &incoming) == .message(.done(Done(re: 9))))
+    }
+
+    @Test func theLengthIsRefusedBeforeAnyByteOfTheFrame() {
+        var incoming = ByteBuffer(integer: UInt32(FrameCodec.maximumLength + 1))
+        #expect(throws: FrameError.tooLong(length: FrameCodec.maximumLength + 1)) {
+            try FrameCodec.decodeNext(from: &incoming)
+        }
+    }
+
+    @Test func theLongestMessageGoesThroughAndOneByteMoreDoesNot() throws {
+        let empty = try JSONEncoder().encode(["reason": "", "type": "failed"]).count + ",\"re\":1".utf8.count
+        let longest = String(repeating: "x", count: FrameCodec.maximumLength - empty)
+        var buffer = ByteBuffer()
+        try FrameCodec.encode(.failed(Failed(re: 1, reason: longest)), into: &buffer)
+        #expect(buffer.readableBytes == 4 + FrameCodec.maximumLength)
+        #expect(try FrameCodec.decodeNext(from: &buffer) == .message(.failed(Failed(re: 1, reason: longest))))
+
+        #expect(throws: FrameError.messageTooLong(type: "failed", length: FrameCodec.maximumLength + 1)) {
+            try FrameCodec.encode(.failed(Failed(re: 1, reason: longest + "x")), into: &buffer)
+        }
+        #expect(buffer.readableBytes == 0)
+    }
+
+    @Test func whatJSONCannotSayIsNotSent() {
+        var buffer = ByteBuffer()
+        let stage = Stage(
+            engine: "e-1", generation: WireGeneration(epoch: 1, counter: 1), stage: "load", milliseconds: .infinity)
+        #expect(throws: FrameError.notEncodable(type: "stage", reason: "'ms' has a value that is not allowed")) {
+            try FrameCodec.encode(.stage(stage), into: &buffer)
+        }
+        #expect(buffer.readableBytes == 0)
+    }
+}
