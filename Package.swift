@@ -55,7 +55,8 @@ let package = Package(
             dependencies: [
                 "ControlProtocol", "ControllerConfiguration", "Gateway", "Management", "Scheduling", "Supervision",
                 "CPlatform",
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"), nio("NIOCore"), nio("NIOPosix"),
+                logging,
             ],
             swiftSettings: settings),
         .executableTarget(

@@ -19,8 +19,8 @@ extension Diagnostics {
         guard FileManager.default.fileExists(atPath: path) else {
             report(
                 nil, "there is no such file",
-                "write one (the smallest is 'models: {my-model: {path: FOLDER_OR_HUB_ID}}'; worker-controller.yaml in the "
-                    + "source tree is an example), or name another")
+                "write one (the smallest is 'models: {my-model: {path: FOLDER_OR_HUB_ID}}'; worker-controller.yaml "
+                    + "in the source tree is an example), or name another")
             return nil
         }
         let bytes: Data

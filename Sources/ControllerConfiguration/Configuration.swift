@@ -34,12 +34,12 @@ public struct Configuration: Sendable, Equatable {
     /// Reads the text of a configuration file.
     ///
     /// - Parameter file: its absolute path. Relative paths in it start at its folder.
-    /// - Throws: every mistake that was found. The file system is looked at only to tell a model's folder from a hub id.
+    /// - Throws: every mistake that was found. The file system is looked at only to tell a model's folder from a hub
+    ///   id.
     public static func parse(_ text: String, file: String) throws(ConfigurationErrors) -> Configuration {
         let diagnostics = Diagnostics(file: file)
-        guard let root = diagnostics.document(text) else { throw diagnostics.failure }
-        let configuration = Configuration(
-            root.section(Key.self), paths: PathResolver(file: file), diagnostics: diagnostics)
+        guard let section = diagnostics.document(text)?.section(Key.self) else { throw diagnostics.failure }
+        let configuration = Configuration(section, paths: PathResolver(file: file), diagnostics: diagnostics)
         guard diagnostics.isEmpty else { throw diagnostics.failure }
         return configuration
     }

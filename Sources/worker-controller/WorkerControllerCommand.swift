@@ -6,17 +6,19 @@ import WorkerController
 struct WorkerControllerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker-controller",
-        abstract: "Serves many models from few devices: keeps processes warm and gives them a model when a request asks.",
+        abstract:
+            "Serves many models from few devices: keeps processes warm and gives them a model when a request asks.",
         discussion: """
             "serve" is the controller itself; the other commands talk to a running one, found by --address or by the \
             environment variable \(ServerOptions.variable), by default at \(ControllerAddress.standard).
 
             Exit codes:
-            \(ExitStatus.table)
+            \(ExitReason.table)
             """,
         version: ControllerServer.version,
         subcommands: [
-            Serve.self, Run.self, ListEngines.self, ListModels.self, ListWorkers.self, Load.self, Unload.self, Logs.self,
+            Serve.self, Run.self, ListEngines.self, ListModels.self, ListWorkers.self, Load.self, Unload.self,
+            Logs.self,
             Config.self,
         ])
 
@@ -29,7 +31,7 @@ struct WorkerControllerCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            guard let status = ExitStatus(of: error) else { exit(withError: error) }
+            guard let status = ExitReason(of: error) else { exit(withError: error) }
             // A mistake in the config begins with its file and line, as editors and people look for it.
             Terminal.complain(status == .configuration ? "\(error)" : "Error: \(error)")
             Foundation.exit(status.rawValue)

@@ -174,11 +174,13 @@ def test_a_client_that_goes_away_aborts_its_request(engine: Engine, runtime: Rea
 
 
 def test_a_stream_goes_on_while_the_controller_is_replaced(engine: Engine, runtime: RealRuntime) -> None:
+    options = {"max_tokens": 200, "ignore_eos": True}
+    undisturbed = post(engine, "/v1/completions", prompt="A long story:", **options)["choices"][0]["text"]
     received: list[str] = []
     first = threading.Event()
 
     def read() -> None:
-        for text in stream(engine.socket, "smol", "A long story:", 400, ignore_eos=True):
+        for text in stream(engine.socket, "smol", "A long story:", 200, ignore_eos=True):
             received.append(text)
             first.set()
 
@@ -193,7 +195,7 @@ def test_a_stream_goes_on_while_the_controller_is_replaced(engine: Engine, runti
         assert (hello["state"], hello["engine"]) == ("assigned", engine.socket.stem)
     runtime.zygote = runtime.controller.wait_for_hello("p-1")
     reader.join(120)
-    assert len(received) == 400
+    assert "".join(received) == undisturbed
 
 
 def test_two_models_one_after_another(runtime: RealRuntime, tmp_path: Path) -> None:
@@ -231,6 +233,16 @@ def test_a_killed_core_ends_its_front_end_at_once(runtime: RealRuntime) -> None:
     assert took < 0.2 * 3  # 200 ms, three times that on a slow machine.
     assert runtime.wait_for_exit(engine.core)["signal"] == 9
     assert runtime.wait_for_exit(engine.front_end)["status"] == 1
+    assert f"(pid {engine.core.pid}) ended" in engine.front_end.log.read_text()
+
+
+def test_an_engine_stops_when_told(runtime: RealRuntime) -> None:
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "smol")
+    runtime.wait_until_ready(engine)
+    requests = [(member, member.peer.request("stop")) for member in engine.members]
+    for member, request in requests:
+        runtime.controller.wait("done", lambda m=member, r=request: m.peer.answer_to(r))
+        assert runtime.wait_for_exit(member)["status"] == 0
 
 
 def test_a_killed_front_end_ends_its_core_while_it_loads(runtime: RealRuntime) -> None:

@@ -52,6 +52,7 @@ class EngineProcess:
         self._progress: Callable[[], int] = lambda: 0
         self._stages = Stages()
         self._peer_fd = -1
+        self._stopping = False
         self._control = ControlLoop(identity, self._hello, self._handle)
 
     def start(self) -> None:
@@ -125,6 +126,7 @@ class EngineProcess:
         elif isinstance(message, Assign):
             self._assign(message)
         elif isinstance(message, Stop):
+            self._stopping = True
             self._control.send(Done(re=message.id))
             self._control.finish(EXIT_STOPPED)
         else:
@@ -160,6 +162,8 @@ class EngineProcess:
 
     def _peer_ended(self) -> None:
         assert self._assignment is not None
+        if self._stopping:  # Both were told to stop, and the other was faster.
+            os._exit(EXIT_STOPPED)
         logger.error("the other process of %s (pid %d) ended", self._assignment.engine, self._assignment.peer_pid)
         os._exit(EXIT_FAILED)
 

@@ -26,7 +26,7 @@ extension NodeReader {
         switch node {
         case .mapping:
             var object: [String: ConfigurationValue] = [:]
-            for (key, value) in entries() { object[key] = value.value(budget: &budget) }
+            for (key, value) in entries() ?? [] { object[key] = value.value(budget: &budget) }
             return .object(object)
         case .sequence:
             var values: [ConfigurationValue] = []

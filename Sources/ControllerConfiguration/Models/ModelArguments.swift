@@ -9,7 +9,7 @@ struct ModelArguments {
     private var budget = mostValues
 
     init(_ reader: NodeReader, allowsRemoteCode: Bool) {
-        for (written, value) in reader.entries() {
+        for (written, value) in reader.entries() ?? [] {
             let key = written.replacing("_", with: "-")
             guard isGood(key, written: written, value: value) else { continue }
             if key == Self.kvCacheKey {

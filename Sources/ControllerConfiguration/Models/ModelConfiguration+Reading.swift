@@ -27,7 +27,7 @@ extension ModelConfiguration {
     }
 
     private init?(_ reader: NodeReader, name: String, names: inout ModelNames, context: ModelContext) {
-        let section = reader.section(Key.self)
+        guard let section = reader.section(Key.self) else { return nil }
         self.name = name
         aliases = Self.aliases(section[.aliases], of: name, names: &names)
         environment = section[.environment]?.environment() ?? [:]

@@ -4,8 +4,8 @@ enum ModelPath: Equatable {
     case folder(String)
     case hubID(String)
 
-    /// Whether a folder is really there is not asked: a missing one is told when the model is wanted, and costs no other
-    /// model anything.
+    /// Whether a folder is really there is not asked: a missing one is told when the model is wanted, and costs no
+    /// other model anything.
     ///
     /// - Returns: nil if it can be neither.
     init?(_ text: String, paths: PathResolver) {

@@ -28,37 +28,18 @@ extension Diagnostics {
             report(
                 line, "not valid YAML: \(problem)", "remove the character, or write it as an escape in double quotes")
         case .duplicatedKeysInMapping(let keys, let context):
-            let first = context.mark
-            for key in keys {
-                reportDuplicate(key, first: first, in: text)
-            }
+            for key in keys { reportDuplicate(key, near: context.mark, in: text) }
         default:
             report(nil, "not valid YAML: \(error)", "correct it")
         }
     }
 
-    /// Yams tells only the first place of the first key. In block style the second is found by its column: the same
-    /// key, at the same column, before anything that stands further to the left.
-    private func reportDuplicate(_ key: String, first: Mark, in text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let column = first.column - 1
-        func holdsKey(_ line: Substring) -> Bool {
-            let rest = line.dropFirst(column)
-            return [key, "'\(key)'", "\"\(key)\""].contains { spelling in
-                rest.hasPrefix(spelling) && rest.dropFirst(spelling.count).drop { $0 == " " }.first == ":"
-            }
-        }
-        var places: [Int] = []
-        for (index, line) in lines.enumerated().dropFirst(first.line - 1) {
-            let indentation = line.prefix { $0 == " " }.count
-            guard indentation < line.count, line.dropFirst(indentation).first != "#" else { continue }
-            if index >= first.line, indentation < column { break }
-            if holdsKey(line), index + 1 == first.line || indentation == column { places.append(index + 1) }
-        }
+    private func reportDuplicate(_ key: String, near mark: Mark, in text: String) {
+        let places = BlockMapping(around: mark, in: text).lines(of: key)
         if let place = places.first, let other = places.dropFirst().first {
             report(other, "the key '\(key)' is given a second time; the first is on line \(place)", "keep one of them")
         } else {
-            report(first.line, "the key '\(key)' is given twice", "keep one of them")
+            report(mark.line, "the key '\(key)' is given twice", "keep one of them")
         }
     }
 }

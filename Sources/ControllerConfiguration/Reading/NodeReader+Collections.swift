@@ -2,11 +2,11 @@ import Yams
 
 extension NodeReader {
     /// The keys and values of a mapping, in the file's order. A null is an empty mapping.
-    func entries() -> [(key: String, value: NodeReader)] {
+    func entries() -> [(key: String, value: NodeReader)]? {
         if isNull { return [] }
         guard case .mapping(let mapping) = node else {
             refuse(expected: "a mapping: 'key: value' lines, further to the right than the line above")
-            return []
+            return nil
         }
         return mapping.compactMap { keyNode, valueNode in
             let line = keyNode.mark?.line ?? line

@@ -33,7 +33,8 @@ struct NodeReader {
 
     private var kind: String {
         switch node {
-        case .scalar(let scalar): isNull ? "empty" : "'\(scalar.string)'"
+        case .scalar(let scalar):
+            isNull ? "empty" : scalar.style == .plain ? "'\(scalar.string)'" : "\"\(scalar.string)\""
         case .sequence: "a list"
         case .mapping: "a mapping"
         case .alias: "an alias"

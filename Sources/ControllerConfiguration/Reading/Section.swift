@@ -10,9 +10,10 @@ struct Section<Key: RawRepresentable<String> & CaseIterable & Hashable> {
 
 extension NodeReader {
     /// Reads a mapping of known keys, and notes unknown ones with the nearest known one.
-    func section<Key>(_: Key.Type) -> Section<Key> {
+    func section<Key>(_: Key.Type) -> Section<Key>? {
+        guard let entries = entries() else { return nil }
         var values: [Key: NodeReader] = [:]
-        for (key, value) in entries() {
+        for (key, value) in entries {
             if let known = Key(rawValue: key) {
                 values[known] = value
             } else {

@@ -20,7 +20,7 @@ public struct DeviceConfiguration: Sendable, Equatable {
     }
 
     init?(_ reader: NodeReader) {
-        let section = reader.section(Key.self)
+        guard let section = reader.section(Key.self) else { return nil }
         cores = section[.cores].flatMap { CoreList.read($0) }
         memory = section[.memory]?.size()
         guard let idReader = section[.id] else {

@@ -7,6 +7,11 @@ public struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// 0: any free port.
     public var port: Int
 
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
     /// As in the file: `127.0.0.1:8000`, `[::1]:8000`.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

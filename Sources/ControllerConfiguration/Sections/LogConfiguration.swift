@@ -8,6 +8,6 @@ public struct LogConfiguration: Sendable, Equatable {
     }
 
     init(_ reader: NodeReader?) {
-        bytesPerProcess = reader?.section(Key.self)[.bytesPerProcess]?.size() ?? 16 << 20
+        bytesPerProcess = reader?.section(Key.self)?[.bytesPerProcess]?.size() ?? 16 << 20
     }
 }

@@ -1,5 +1,5 @@
-/// Settings that are understood and refused, so that nothing that a file says is silently ignored. All of them are here:
-/// whoever builds one of these things removes it.
+/// Settings that are understood and refused, so that nothing that a file says is silently ignored. All of them are
+/// here: whoever builds one of these things removes it.
 struct NotBuiltYet {
     let problem: String
     let remedy: String
@@ -36,7 +36,7 @@ struct NotBuiltYet {
         if let section = tls?.section(TLSKey.self) {
             for key in TLSKey.allCases { section[key]?.refuse(.tls) }
         }
-        if let origins = cors?.section(CORSKey.self)[.origins], origins.list(of: "origins")?.isEmpty == false {
+        if let origins = cors?.section(CORSKey.self)?[.origins], origins.list(of: "origins")?.isEmpty == false {
             origins.refuse(.corsOrigins)
         }
     }

@@ -8,6 +8,6 @@ public struct PoolConfiguration: Sendable, Equatable {
     }
 
     init(_ reader: NodeReader?) {
-        idleWorkers = reader?.section(Key.self)[.idleWorkers]?.integer(in: 0...1_000) ?? 1
+        idleWorkers = reader?.section(Key.self)?[.idleWorkers]?.integer(in: 0...1_000) ?? 1
     }
 }

@@ -42,7 +42,7 @@ public struct RuntimeConfiguration: Sendable, Equatable {
                 "'\(name)' cannot be the name of a runtime",
                 "use letters, digits, '.', '_' and '-', a letter or digit first")
         }
-        let section = reader.section(Key.self)
+        guard let section = reader.section(Key.self) else { return nil }
         let environment = section[.environment]?.environment() ?? [:]
         switch (section[.python], section[.program]) {
         case (let python?, nil):

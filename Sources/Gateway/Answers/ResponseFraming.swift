@@ -15,7 +15,7 @@ enum ResponseFraming: Equatable {
         } else if hasLength {
             self = .contentLength
         } else {
-            self = version >= .http1_1 ? .chunked : .untilClose
+            self = version == .http1_0 ? .untilClose : .chunked
         }
     }
 }

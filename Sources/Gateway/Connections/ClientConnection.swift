@@ -65,7 +65,7 @@ struct ClientConnection {
         case (.idle, .head(let head)):
             phase = .receiving
             // After a request to upgrade, the decoder reads no more; the upgrade itself is not offered.
-            if !head.isKeepAlive || head.version < .http1_1 || head.headers.contains(name: "upgrade") {
+            if !head.isKeepAlive || head.version == .http1_0 || head.headers.contains(name: "upgrade") {
                 isKeptAlive = false
             }
             return .begin(head)

@@ -64,7 +64,10 @@ final class UpstreamConnection: ChannelInboundHandler {
         pool.opened(self)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        pool.closed(self)  // also where it never came to be active
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // Nobody waits for an answer that nobody asked for.

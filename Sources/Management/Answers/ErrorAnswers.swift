@@ -16,9 +16,11 @@ struct ErrorAnswers: RouterMiddleware {
         } catch let error as HTTPError where error.status == .notFound {
             // The router's own error: no route has this path.
             return try .error(
-                ControllerError(.notFound, "There is nothing at \(request.uri.path); see the list of routes in the documentation."))
+                ControllerError(
+                    .notFound, "There is nothing at \(request.uri.path); see the list of routes in the documentation."))
         } catch {
-            context.logger.error("A management request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            context.logger.error(
+                "A management request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
             return try .error(
                 ControllerError(.internal, "The controller failed to answer (\(error)); its log may say more."))
         }

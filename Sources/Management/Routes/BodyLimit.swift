@@ -15,7 +15,8 @@ struct BodyLimit: RouterMiddleware {
         do {
             _ = try await request.collectBody(upTo: Self.bytes)
         } catch is NIOTooManyBytesError {
-            throw ControllerError(.tooLarge, "The body is larger than \(Self.bytes / 1024) KiB; management requests need none.")
+            throw ControllerError(
+                .tooLarge, "The body is larger than \(Self.bytes / 1024) KiB; management requests need none.")
         }
         return try await next(request, context)
     }

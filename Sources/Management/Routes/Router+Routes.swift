@@ -12,7 +12,8 @@ extension Router where Context == BasicRequestContext {
         // HEAD goes with GET: the router makes it.
         let allowed = method == .get ? [.get, .head] : [method]
         let allowHeader = allowed.map(\.rawValue).joined(separator: ", ")
-        for other in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options] where !allowed.contains(other) {
+        for other in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
+        where !allowed.contains(other) {
             on(path, method: other) { _, _ in
                 try Response.error(
                     ControllerError(.methodNotAllowed, "This path takes \(allowHeader), not \(other.rawValue)."),
@@ -36,7 +37,8 @@ extension BasicRequestContext {
     private static func decode(_ text: String) throws -> String {
         guard let decoded = text.removingPercentEncoding else {
             throw ControllerError(
-                .badRequest, "\"\(text)\" is not percent-encoded UTF-8; encode each byte of a name as %XX or leave it as it is.")
+                .badRequest,
+                "\"\(text)\" is not percent-encoded UTF-8; encode each byte of a name as %XX or leave it as it is.")
         }
         return decoded
     }

@@ -75,7 +75,7 @@ extension Scheduler {
         guard let engine = engines[id], engine.isComing else { return }
         models[engine.model]?.backoff.failed(at: now)
         models[engine.model]?.lastError = error
-        refuseAll(of: engine.model, error, log: engine.processes.isEmpty ? nil : .engine(id))
+        refuseAll(of: engine.model, error, log: engine.startedAt == nil ? nil : .engine(id))
         stop(id)
     }
 

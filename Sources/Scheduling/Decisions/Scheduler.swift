@@ -53,6 +53,15 @@ public struct Scheduler: Sendable {
     public mutating func handle(
         _ event: SchedulerEvent, at now: Moment, usage: [EngineID: EngineUsage]
     ) -> [SchedulerAction] {
+        let actions = decide(event, at: now, usage: usage)
+        assert(violation == nil, violation ?? "")
+        return actions
+    }
+
+    /// `handle` without its check: the simulation looks at `violation` itself, so that it can name its seed.
+    package mutating func decide(
+        _ event: SchedulerEvent, at now: Moment, usage: [EngineID: EngineUsage]
+    ) -> [SchedulerAction] {
         self.now = now
         self.usage = usage
         actions = []
@@ -63,7 +72,6 @@ public struct Scheduler: Sendable {
         placeEngines()
         fillPools()
         finishShutdown()
-        assert(violation == nil, violation ?? "")
         return actions
     }
 

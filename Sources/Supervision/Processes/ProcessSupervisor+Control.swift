@@ -42,7 +42,8 @@ extension ProcessSupervisor: ControlServerDelegate {
             let answer = try await connection.request(within: .seconds(10)) {
                 .ping(Ping(id: $0, deadlineMilliseconds: $1))
             }
-            guard case .pong = answer, let process = processes[id] else { return }
+            guard case .pong(let pong) = answer, let process = processes[id] else { return }
+            processes[id]?.privateBytes = pong.privateBytes
             await tell(process.role == .zygote ? .zygoteReady(id) : .processIdle(id))
         } catch {
             logger.error("process does not answer", metadata: ["process.id": "\(id)", "error": "\(error)"])

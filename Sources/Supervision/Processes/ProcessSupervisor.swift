@@ -19,6 +19,9 @@ public actor ProcessSupervisor {
     private let server: ControlServer
     private var report: Report?
     var processes: [ProcessID: SupervisedProcess] = [:]
+    /// Logs of processes that are gone, oldest first.
+    private var oldLogs: [String] = []
+    private static let logsKept = 256
 
     public init(
         directory: RunDirectory, epoch: Int, orphanTimeout: Duration, logBytes: Int,
@@ -188,6 +191,11 @@ public actor ProcessSupervisor {
     /// Removes what it left behind.
     private func forget(_ process: SupervisedProcess) {
         let record = processes.removeValue(forKey: process.id)?.record ?? process.record
+        oldLogs.append(process.log)
+        if oldLogs.count > Self.logsKept {
+            let oldest = oldLogs.removeFirst()
+            for file in [oldest, oldest + ".1"] { unlink(file) }
+        }
         do {
             try record.sweep(in: directory)
         } catch {
@@ -198,14 +206,9 @@ public actor ProcessSupervisor {
 
     // MARK: Looking at processes
 
-    public func snapshot(of id: ProcessID) -> ProcessSnapshot? {
-        processes[id].map { process in
-            ProcessSnapshot(
-                pid: process.watch?.pid, ageSeconds: (ContinuousClock.now - process.madeAt).seconds,
-                versions: process.versions,
-                startMilliseconds: process.greetedAt.map { ($0 - process.madeAt).milliseconds })
-        }
-    }
+    public func snapshot(of id: ProcessID) -> ProcessSnapshot? { processes[id].map(ProcessSnapshot.init) }
+
+    public func snapshots() -> [ProcessID: ProcessSnapshot] { processes.mapValues(ProcessSnapshot.init) }
 
     private func limitLogs() async throws {
         while true {

@@ -23,6 +23,7 @@ struct SupervisedProcess {
     /// To be ended as soon as its pid is known.
     var mustEnd = false
     var versions: [String: String] = [:]
+    var privateBytes: Int?
 
     var name: String { "\(role.rawValue) \(id)" + (watch.map { " (pid \($0.pid))" } ?? "") }
 }

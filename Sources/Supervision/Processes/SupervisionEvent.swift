@@ -32,4 +32,14 @@ public struct ProcessSnapshot: Sendable {
     public let versions: [String: String]
     /// From the spawn to the first hello; absent before.
     public let startMilliseconds: Double?
+    /// What it owned alone when it last answered a ping.
+    public let privateBytes: Int?
+
+    init(_ process: SupervisedProcess) {
+        pid = process.watch?.pid
+        ageSeconds = (ContinuousClock.now - process.madeAt).seconds
+        versions = process.versions
+        startMilliseconds = process.greetedAt.map { ($0 - process.madeAt).milliseconds }
+        privateBytes = process.privateBytes
+    }
 }

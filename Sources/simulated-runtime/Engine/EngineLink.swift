@@ -37,12 +37,17 @@ enum EngineLink {
         init(path: String) async throws {
             let core = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: (any Channel).self)
             self.core = core
-            server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                .childChannelInitializer { channel in
-                    core.succeed(channel)
-                    return channel.eventLoop.makeSucceededVoidFuture()
-                }
-                .bind(unixDomainSocketPath: path).get()
+            do {
+                server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .childChannelInitializer { channel in
+                        core.succeed(channel)
+                        return channel.eventLoop.makeSucceededVoidFuture()
+                    }
+                    .bind(unixDomainSocketPath: path).get()
+            } catch {
+                core.fail(error)
+                throw error
+            }
         }
 
         /// Returns when the core has connected. If it ends before, the watch over it ends this process.

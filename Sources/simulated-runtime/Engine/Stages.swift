@@ -41,7 +41,8 @@ struct Stages: Sendable {
     /// Reports the current stage as failed and ends the process, whether or not the controller takes the report.
     func fail(_ error: any Error) async -> Never {
         log("the start failed", ["stage": current.rawValue, "error": "\(error)"])
-        let lastWords = Task { await report(error: "\(error)".prefix(500).replacing("\n", with: " ")) }
+        let reason = String("\(error)".replacing("\n", with: " ").prefix(500))
+        let lastWords = Task { await report(error: reason) }
         let impatience = Task {
             try await Task.sleep(for: .seconds(1))
             endProcess(.failed)

@@ -9,7 +9,7 @@ extension ControllerClient {
     func chat(_ request: ChatRequest, show: (String) throws -> Void) async throws -> ChatAnswer {
         let clock = ContinuousClock()
         let start = clock.now
-        let response = try await execute("/v1/chat/completions", method: .POST, body: JSONEncoder().encode(request))
+        let response = try await execute("/v1/chat/completions", method: .post, body: JSONEncoder().encode(request))
         var answer = ChatAnswer()
         answer.tier = response.headers.first(name: "x-start-tier")
         answer.stages = response.headers["server-timing"].flatMap(ServerTiming.stages)
@@ -38,7 +38,8 @@ extension ControllerClient {
             return true
         }
         guard isDone else {
-            throw ClientError.failed("the answer ended before its end; `worker-controller logs \(request.model)` may say why")
+            throw ClientError.failed(
+                "the answer ended before its end; `worker-controller logs \(request.model)` may say why")
         }
         answer.tokens = counted ?? pieces
         return answer
@@ -47,7 +48,8 @@ extension ControllerClient {
     private static func chunk(of event: ServerSentEvent) throws(ClientError) -> ChatChunk {
         guard let chunk = try? JSONDecoder().decode(ChatChunk.self, from: Data(event.data.utf8)) else {
             throw .failed(
-                event.name == "error" ? event.data : "the engine sent what is no chunk of an answer: \(event.data.prefix(200))")
+                event.name == "error"
+                    ? event.data : "the engine sent what is no chunk of an answer: \(event.data.prefix(200))")
         }
         if let error = chunk.error { throw .failed(error.message) }
         return chunk

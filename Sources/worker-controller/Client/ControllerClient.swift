@@ -12,6 +12,8 @@ struct ControllerClient: Sendable {
     private static let patience: HTTPClient.Configuration.Timeout = .init(connect: .seconds(5), read: .hours(1))
     private static let largestAnswer = 64 << 20
 
+    enum Method { case get, post }
+
     /// Runs `body` with a client, and closes its connections after it.
     static func connected<Value: Sendable>(
         to address: ControllerAddress, _ body: (ControllerClient) async throws -> Value
@@ -36,12 +38,12 @@ struct ControllerClient: Sendable {
 
     /// Answers when the model is ready.
     func load(_ model: String) async throws -> Answer<EngineStatus> {
-        try await fetch("/models/\(Self.encoded(model))/load", method: .POST)
+        try await fetch("/models/\(Self.encoded(model))/load", method: .post)
     }
 
     /// Answers when the model's memory is back.
     func unload(_ model: String) async throws -> Answer<UnloadReport> {
-        try await fetch("/models/\(Self.encoded(model))/unload", method: .POST)
+        try await fetch("/models/\(Self.encoded(model))/unload", method: .post)
     }
 
     /// Calls `line` for each of the last lines of a log, the oldest first.
@@ -53,10 +55,10 @@ struct ControllerClient: Sendable {
         }
     }
 
-    private func fetch<Value>(_ path: String, method: HTTPMethod = .GET) async throws -> Answer<Value> {
+    private func fetch<Value>(_ path: String, method: Method = .get) async throws -> Answer<Value> {
         let response = try await execute(path, method: method)
         do {
-            return Answer(body: Data(buffer: try await response.body.collect(upTo: Self.largestAnswer)))
+            return Answer(body: Data(try await response.body.collect(upTo: Self.largestAnswer).readableBytesView))
         } catch {
             throw ClientError.failed("the answer of \(address) broke off: \(error)")
         }
@@ -64,9 +66,9 @@ struct ControllerClient: Sendable {
 
     /// - Parameter body: JSON.
     /// - Returns: an answer with status 200.
-    func execute(_ path: String, method: HTTPMethod = .GET, body: Data? = nil) async throws -> HTTPClientResponse {
+    func execute(_ path: String, method: Method = .get, body: Data? = nil) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: address.description + path)
-        request.method = method
+        request.method = method == .post ? .POST : .GET
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(body)
@@ -108,7 +110,7 @@ struct ControllerClient: Sendable {
     private static func error(of response: HTTPClientResponse) async -> ClientError {
         let status = Int(response.status.code)
         let body = try? await response.body.collect(upTo: 1 << 20)
-        let data = body.map { Data(buffer: $0) } ?? Data()
+        let data = body.map { Data($0.readableBytesView) } ?? Data()
         if let answer = try? JSONDecoder().decode(OpenAIErrorBody.self, from: data) {
             return .answered(httpStatus: status, answer.error)
         }
@@ -122,7 +124,8 @@ struct ControllerClient: Sendable {
 
     /// One segment of a path: a name may contain slashes.
     static func encoded(_ name: String) -> String {
-        let unreserved = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+        let unreserved = CharacterSet(
+            charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
         return name.addingPercentEncoding(withAllowedCharacters: unreserved) ?? name
     }
 }

@@ -14,7 +14,8 @@ extension EngineListing {
         for engine in engines {
             var cells = [
                 engine.id, engine.model, engine.state, Units.name(engine.device), Units.number(engine.pid),
-                String(engine.inFlight), Units.bytes(engine.footprintBytes), Units.milliseconds(engine.startMilliseconds),
+                String(engine.inFlight), Units.bytes(engine.footprintBytes),
+                Units.milliseconds(engine.startMilliseconds),
             ]
             if timings {
                 let stages = engine.stages.map { "\($0.stage) \(Units.decimal($0.milliseconds))" }

@@ -3,7 +3,7 @@ import ControllerConfiguration
 import Scheduling
 
 /// What the process tells its caller at its end.
-enum ExitStatus: Int32, CaseIterable {
+enum ExitReason: Int32, CaseIterable {
     case ok = 0
     case failed = 1
     case unreachable = 3

@@ -1,0 +1,137 @@
+import CPlatform
+import ControllerConfiguration
+import Foundation
+import Gateway
+import Logging
+import Management
+import NIOCore
+import NIOPosix
+import Scheduling
+import Supervision
+import UnixSignals
+
+/// Puts the parts together and runs them until a signal ends it.
+public struct ControllerServer: Sendable {
+    /// Shown to users.
+    public static let version = "0.1.0"
+
+    private let configuration: Configuration
+    private let logger: Logger
+
+    public init(configuration: Configuration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Serves until SIGTERM or SIGINT has drained and ended everything; a second signal ends it at once.
+    public func run() async throws {
+        wc_ignore_sigpipe()
+        let directory = RunDirectory(path: configuration.runDirectory)
+        let lock = try directory.open()
+        defer { withExtendedLifetime(lock) {} }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        do {
+            try await run(in: directory, on: group)
+            try await group.shutdownGracefully()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func run(in directory: RunDirectory, on group: MultiThreadedEventLoopGroup) async throws {
+        let epoch = try Epoch.next(in: directory)
+        let devices = try Devices.find(configuration.devices)
+        let catalog = ModelCatalog(configuration.models, devices: devices)
+        let jobs = JobRunner(logger: logger)
+        let supervisor = ProcessSupervisor(
+            directory: directory, epoch: epoch, orphanTimeout: configuration.orphanTimeout,
+            logBytes: configuration.logs.bytesPerProcess,
+            runtimes: Dictionary(
+                uniqueKeysWithValues: configuration.runtimes.map {
+                    (RuntimeName($0.name), RuntimeProgram(command: $0.command, environment: $0.environment))
+                }), group: group, jobs: jobs, logger: logger)
+        try await supervisor.sweepSurvivors()
+        let controller = WorkerController(
+            scheduler: Scheduler(
+                epoch: epoch, limits: limits, devices: devices, models: catalog.specifications,
+                runtimes: configuration.runtimes.map { RuntimeName($0.name) }),
+            catalog: catalog, supervisor: supervisor, directory: directory, jobs: jobs, logger: logger)
+        let gateway = Gateway(
+            configuration: GatewayConfiguration(
+                host: configuration.listen.host, port: configuration.listen.port,
+                managementSocketPath: directory.managementSocket, bodyLimit: configuration.limits.body,
+                bufferedBytesLimit: configuration.limits.queueBytes), broker: controller, group: group, logger: logger)
+        await controller.publish(to: gateway)
+        let port = try await gateway.start()
+        let address = PublicAddress(host: configuration.listen.host, port: port)
+        let management = ManagementAPI(
+            controller: controller, publicAddress: { address }, socketPath: directory.managementSocket, logger: logger)
+        logger.notice(
+            "listening",
+            metadata: [
+                "address": "http://\(address.host):\(port)", "epoch": "\(epoch)",
+                "models": "\(configuration.models.map(\.name).joined(separator: ", "))",
+            ])
+        try await serve(controller, supervisor, gateway, management, jobs)
+        logger.notice("stopped")
+    }
+
+    private var limits: SchedulingLimits {
+        SchedulingLimits(
+            queue: configuration.limits.queue, queueBytes: configuration.limits.queueBytes,
+            queueTimeout: configuration.scheduling.queueTimeout,
+            minimumResidency: configuration.scheduling.minimumResidency,
+            idleWorkers: configuration.pool.idleWorkers)
+    }
+
+    /// Whichever part ends first ends the others; in a normal life that is the one that waits for signals.
+    private func serve(
+        _ controller: WorkerController, _ supervisor: ProcessSupervisor, _ gateway: Gateway,
+        _ management: ManagementAPI, _ jobs: JobRunner
+    ) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        do {
+            try await withThrowingTaskGroup { group in
+                group.addTask { await jobs.run() }
+                group.addTask {
+                    try await supervisor.run(
+                        report: { await controller.handle($0) }, started: { await controller.start() })
+                }
+                group.addTask { try await management.run() }
+                group.addTask { await controller.waitUntilFinished() }
+                group.addTask {
+                    await Self.obey(signals, controller, supervisor, gateway, logger)
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        } catch {
+            // What is left of them is swept by the next start.
+            await supervisor.killAll()
+            await gateway.close()
+            throw error
+        }
+        await gateway.close()
+    }
+
+    /// The first signal drains, the second kills. Returns when what was killed should long be gone.
+    private static func obey(
+        _ signals: UnixSignalsSequence, _ controller: WorkerController, _ supervisor: ProcessSupervisor,
+        _ gateway: Gateway, _ logger: Logger
+    ) async {
+        var isDraining = false
+        for await _ in signals {
+            if isDraining {
+                logger.warning("ending everything at once")
+                await supervisor.killAll()
+                try? await Task.sleep(for: .seconds(5))
+                return
+            }
+            isDraining = true
+            logger.notice("draining; a second signal ends everything at once")
+            await controller.shutDown()
+            await gateway.stopAccepting()
+        }
+    }
+}

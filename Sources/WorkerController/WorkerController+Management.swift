@@ -1,0 +1,119 @@
+import Foundation
+import Scheduling
+import Supervision
+
+extension WorkerController: ControllerManaging {
+    public func load(_ model: String) async throws -> EngineStatus {
+        let command = CommandID(nextNumber())
+        let engine = try await withCheckedThrowingContinuation { continuation in
+            loads[command] = continuation
+            feed(.load(command, model: model))
+        }
+        guard let status = await status().engines.first(where: { $0.id == engine.description }) else {
+            throw ControllerError(.engineDied, "The engine \(engine) was ready, and is gone again already.")
+        }
+        return status
+    }
+
+    public func unload(_ model: String) async throws -> UnloadReport {
+        guard let name = scheduler.model(named: model) else {
+            throw ControllerError(.unknownModel, "No model is called '\(model)'.")
+        }
+        let start = Moment.now
+        var freed = 0
+        for process in scheduler.models[name]?.engine.flatMap({ processesOfEngine[$0] }) ?? [] {
+            guard let pid = await supervisor.snapshot(of: process)?.pid else { continue }
+            freed += ProcFS.memory(pid: pid)?.privateBytes ?? 0
+        }
+        let command = CommandID(nextNumber())
+        let engines = await withCheckedContinuation { continuation in
+            unloads[command] = continuation
+            feed(.unload(command, model: model))
+        }
+        return UnloadReport(
+            model: name, engines: engines.map(\.description), freedBytes: engines.isEmpty ? 0 : freed,
+            milliseconds: (.now - start).milliseconds)
+    }
+
+    public func log(of id: String, lines: Int) async throws -> [String] {
+        let files = logProcesses(of: id).map { directory.log(of: $0) }
+        guard !files.isEmpty else {
+            throw ControllerError(
+                .notFound, "Nothing with a log is called '\(id)'. Name a model, an engine, a runtime or a process.")
+        }
+        // Off this actor: files are read.
+        return await Task.detached { files.flatMap { LogFile.tail(of: $0, lines: lines) } }.value.suffix(lines)
+    }
+
+    private func logProcesses(of id: String) -> [ProcessID] {
+        if let zygote = scheduler.runtimes[RuntimeName(id)]?.zygote { return [zygote] }
+        if scheduler.processes[ProcessID(id)] != nil { return [ProcessID(id)] }
+        if let processes = processesOfEngine[EngineID(id)] { return processes }
+        return scheduler.model(named: id).flatMap { lastEngine[$0] }.flatMap { processesOfEngine[$0] } ?? []
+    }
+
+    // MARK: Status
+
+    public func status() async -> ControllerStatus {
+        let snapshots = await supervisor.snapshots()
+        let runtimes = scheduler.runtimes.values.map { runtimeStatus($0, snapshots) }.sorted { $0.name < $1.name }
+        return ControllerStatus(
+            version: ControllerServer.version, epoch: scheduler.epoch, pid: Int(getpid()),
+            isHealthy: !scheduler.isShuttingDown && runtimes.allSatisfy { $0.state == "ready" },
+            models: scheduler.models.values.map(modelStatus).sorted { $0.name < $1.name },
+            engines: scheduler.engines.values.sorted { $0.generation < $1.generation }.map { engineStatus($0, snapshots) },
+            workers: scheduler.processes.values.filter { $0.role != .zygote }
+                .sorted { ($0.startedAt, $0.id.description) < ($1.startedAt, $1.id.description) }
+                .map { workerStatus($0, snapshots) },
+            runtimes: runtimes,
+            devices: scheduler.devices.map {
+                DeviceStatus(
+                    id: $0.id.description, memoryBytes: $0.memoryBytes, usedBytes: scheduler.usedBytes($0.id),
+                    cores: $0.cores)
+            })
+    }
+
+    private func modelStatus(_ model: ModelRecord) -> ModelStatus {
+        let specification = model.specification
+        return ModelStatus(
+            name: specification.name, aliases: specification.aliases, tier: scheduler.tier(of: specification.name),
+            runtime: specification.runtime.description, path: catalog.path(of: specification.name),
+            engines: model.engine.map { [$0.description] } ?? [],
+            footprintBytes: model.measuredFootprint ?? model.engine.flatMap { scheduler.engines[$0]?.footprint },
+            waiting: model.waitingCount, lastError: model.lastError?.message)
+    }
+
+    private func engineStatus(_ engine: EngineRecord, _ processes: [ProcessID: ProcessSnapshot]) -> EngineStatus {
+        EngineStatus(
+            id: engine.id.description, model: engine.model, state: engine.phase.rawValue,
+            device: engine.device?.description, pid: engine.core.flatMap { processes[$0]?.pid },
+            frontEndPid: engine.frontEnd.flatMap { processes[$0]?.pid },
+            socket: engine.frontEnd == nil ? nil : directory.frontEndSocket(of: engine.id),
+            inFlight: permits[engine.id]?.inFlight ?? 0, footprintBytes: engine.footprint, stages: engine.stages,
+            startMilliseconds: engine.readyAt.map { ($0 - engine.queuedAt).milliseconds })
+    }
+
+    private func workerStatus(_ process: ProcessRecord, _ processes: [ProcessID: ProcessSnapshot]) -> WorkerStatus {
+        let (state, engine): (String, EngineID?) =
+            switch process.state {
+            case .starting: ("starting", nil)
+            case .idle: ("idle", nil)
+            case .leased(let engine): ("leased", engine)
+            case .ending(let engine): ("resetting", engine)
+            }
+        let snapshot = processes[process.id]
+        return WorkerStatus(
+            id: process.id.description, role: process.role, runtime: process.runtime.description,
+            device: process.device?.description ?? "", pid: snapshot?.pid, state: state, engine: engine?.description,
+            privateBytes: snapshot?.privateBytes, ageSeconds: snapshot?.ageSeconds ?? 0)
+    }
+
+    private func runtimeStatus(_ runtime: RuntimeRecord, _ processes: [ProcessID: ProcessSnapshot]) -> RuntimeStatus {
+        let snapshot = runtime.zygote.flatMap { processes[$0] }
+        return RuntimeStatus(
+            name: runtime.name.description,
+            state: runtime.isReady ? "ready" : runtime.zygote == nil ? "down" : "starting", pid: snapshot?.pid,
+            versions: snapshot?.versions ?? [:], startMilliseconds: snapshot?.startMilliseconds,
+            lastError: runtime.lastError)
+    }
+}

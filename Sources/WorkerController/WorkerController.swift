@@ -1,0 +1,125 @@
+import Logging
+import NIOCore
+import Scheduling
+import Supervision
+
+/// The controller: owns the decision core, feeds it with what happens, and carries out what it decides.
+///
+/// Everything that decides is in `Scheduler`; everything that touches processes is in `ProcessSupervisor`. This actor
+/// sits between them, and between them and those who wait: requests, commands, the gateway's routes.
+public actor WorkerController {
+    var scheduler: Scheduler
+    let catalog: ModelCatalog
+    let supervisor: ProcessSupervisor
+    let directory: RunDirectory
+    var publisher: (any RoutePublisher)?
+    let jobs: JobRunner
+    let logger: Logger
+
+    /// One for each engine that is ready or draining.
+    var permits: [EngineID: EnginePermits] = [:]
+    /// What each engine waits for with `watch`.
+    var watched: Set<EngineID> = []
+    /// The processes that each engine was given, for its logs; the last few engines only.
+    var processesOfEngine: [EngineID: [ProcessID]] = [:]
+    /// By model, also when it is gone.
+    var lastEngine: [String: EngineID] = [:]
+    var waiting: [RequestID: WaitingCaller] = [:]
+    var loads: [CommandID: CheckedContinuation<EngineID, any Error>] = [:]
+    var unloads: [CommandID: CheckedContinuation<[EngineID], Never>] = [:]
+    private let finished: AsyncStream<Void>
+    private let finishing: AsyncStream<Void>.Continuation
+    private var lastNumber: UInt64 = 0
+    private var timer: (moment: Moment, task: Task<Void, Never>)?
+
+    struct WaitingCaller {
+        let continuation: CheckedContinuation<Admission, any Error>
+        let request: WaitingRequest
+        let since: Moment
+    }
+
+    public init(
+        scheduler: Scheduler, catalog: ModelCatalog, supervisor: ProcessSupervisor, directory: RunDirectory,
+        jobs: JobRunner, logger: Logger
+    ) {
+        self.scheduler = scheduler
+        self.catalog = catalog
+        self.supervisor = supervisor
+        self.directory = directory
+        (finished, finishing) = AsyncStream.makeStream()
+        self.jobs = jobs
+        self.logger = logger
+    }
+
+    /// From now on the gateway is told of routes. Call before it listens.
+    public func publish(to publisher: any RoutePublisher) {
+        self.publisher = publisher
+        publishRoutes()
+    }
+
+    /// Lets the zygotes start; call once processes can dial in.
+    public func start() { feed(.tick) }
+
+    /// Begins to drain and end everything. `waitUntilFinished` tells when all of it is gone.
+    public func shutDown() { feed(.shutdown) }
+
+    /// Returns when a shutdown is complete, or the task is cancelled. One task only.
+    public nonisolated func waitUntilFinished() async {
+        for await _ in finished {}
+    }
+
+    func finish() { finishing.finish() }
+
+    public func handle(_ event: SupervisionEvent) {
+        switch event {
+        case .zygoteReady(let process): feed(.zygoteReady(process))
+        case .processIdle(let process): feed(.processIdle(process))
+        case .processGone(let process, let reason): feed(.processGone(process, reason: reason))
+        case .stage(let engine, let generation, let time): feed(.stage(engine, generation, time))
+        case .ready(let engine, let generation): feed(.ready(engine, generation))
+        case .startFailed(let engine, let generation, let reason):
+            feed(.startFailed(engine, generation, reason: reason))
+        }
+    }
+
+    /// Hands an event to the decision core, and carries out its actions, with the events that these cause at once.
+    func feed(_ event: SchedulerEvent) {
+        var events = [event]
+        while !events.isEmpty {
+            let usage = permits.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
+            for action in scheduler.handle(events.removeFirst(), at: .now, usage: usage) {
+                if let outcome = perform(action) { events.append(outcome) }
+            }
+        }
+        setTimer()
+    }
+
+    func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    private func setTimer() {
+        guard timer?.moment != scheduler.nextDeadline else { return }
+        timer?.task.cancel()
+        timer = scheduler.nextDeadline.map { moment in
+            let task = Task {
+                // A little late rather than early, so that the deadline has surely passed.
+                let pause = max(moment - .now, .zero) + .milliseconds(1)
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
+                self.timerFired()
+            }
+            return (moment, task)
+        }
+    }
+
+    private func timerFired() {
+        timer = nil
+        feed(.tick)
+    }
+}
+
+extension Moment {
+    /// The kernel's monotonic clock, as NIO reads it, so that event loops and the controller tell the same time.
+    static var now: Moment { Moment(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) }
+}

@@ -1,0 +1,54 @@
+import ControllerConfiguration
+import Testing
+
+/// What is understood must be honoured or refused, never ignored.
+@Suite("Not built yet")
+struct NotBuiltYetTests {
+    @Test(arguments: [
+        Mistake(
+            "\napi_keys: [{name: ci, hash: x, role: admin}]",
+            "2: API keys are not built yet, and a list of them would protect nothing; leave api_keys empty"),
+        Mistake(
+            "tls:\n  certificate: c.pem\n  key: k.pem",
+            "2: TLS is not built yet; leave tls.certificate and tls.key null",
+            "3: TLS is not built yet; leave tls.certificate and tls.key null"),
+        Mistake("cors:\n  origins: [http://a]", "2: CORS is not built yet; leave cors.origins empty"),
+        Mistake("api_keys: secret", "1: api_keys is 'secret'; write a list of keys in square brackets"),
+        Mistake("tls: {certfile: a}", "1: unknown key 'certfile'; the keys here are certificate, key"),
+    ])
+    func sections(mistake: Mistake) {
+        #expect(mistakes(mistake.text) == mistake.expected)
+    }
+
+    @Test(arguments: [
+        Mistake(
+            "tensor_parallel_size: 2", "4: a tensor_parallel_size other than 1 is not built yet; use 1 or leave it out"),
+        Mistake(
+            "tensor_parallel_size: 0", "4: models.a.tensor_parallel_size is '0'; write a whole number from 1 to 1024"),
+        Mistake("executor: remote", "4: the remote executor is not built yet; use 'auto' or leave it out"),
+        Mistake("preload: true", "4: preloading models is not built yet; use false or leave it out"),
+        Mistake("priority: -1", "4: a priority other than 0 is not built yet; use 0 or leave it out"),
+        Mistake(
+            "idle_timeout: 10m",
+            "4: an idle_timeout is not built yet; use 'off' or leave it out: a model stays until another needs its place"
+        ),
+        Mistake(
+            "idle_timeout: soon",
+            "4: models.a.idle_timeout is 'soon'; write a duration of at most 8760h as in 300s, 10m, 500ms or 1h"),
+    ])
+    func settingsOfModels(mistake: Mistake) {
+        #expect(mistakes("models:\n  a:\n    path: ./a\n    \(mistake.text)") == mistake.expected)
+    }
+
+    @Test func theirEmptyFormsAreTaken() throws {
+        let configuration = try parse(
+            """
+            api_keys: []
+            tls: {certificate: null, key: null}
+            cors: {origins: []}
+            models:
+              a: {path: ./a, tensor_parallel_size: 1, executor: auto, preload: false, priority: 0, idle_timeout: off}
+            """)
+        #expect(configuration == (try parse("models: {a: {path: ./a}}")))
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Management
+
+@Suite(.timeLimit(.minutes(1)))
+struct CommandRoutesTests {
+    @Test func loadAnswersWithTheEngine() async throws {
+        var controller = FakeController()
+        controller.onLoad = { model in
+            guard model == "org/small" else { throw ControllerError(.unknownModel, "not \(model)") }
+            return .sample
+        }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.send("POST", "/models/org%2Fsmall/load")
+            #expect(reply.status == 200)
+            let engine = try JSONDecoder().decode(EngineStatus.self, from: Data(reply.body.utf8))
+            #expect(engine == .sample)
+            #expect(reply.body.contains(#""assigned_ranks":[0]"#))
+        }
+    }
+
+    @Test func aFailedStartIsToldWhole() async throws {
+        var controller = FakeController()
+        controller.onLoad = { _ in
+            throw ControllerError(
+                .startFailed, "The engine ended.", retryAfter: .milliseconds(1200), logTail: ["ValueError: \"x\""])
+        }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.send("POST", "/models/broken/load")
+            #expect(reply.status == 503)
+            #expect(reply.headers["retry-after"] == "2")
+            let body = try JSONDecoder().decode(OpenAIErrorBody.self, from: Data(reply.body.utf8))
+            #expect(body.error.message == "The engine ended.\nLast lines of its log:\nValueError: \"x\"")
+            #expect(body.error.code == "start_failed")
+            #expect(body.error.type == "server_error")
+        }
+    }
+
+    @Test func unloadAnswersWithTheReport() async throws {
+        try await RunningAPI.with { api in
+            let reply = try await api.send("POST", "/models/org%2Fsmall/unload")
+            #expect(reply.status == 200)
+            #expect(reply.body == #"{"engines":["e-3"],"freed_bytes":1048576,"model":"org/small","ms":12.5}"#)
+        }
+    }
+
+    @Test func aLogIsAStreamOfItsLines() async throws {
+        var controller = FakeController()
+        controller.onLog = { id, lines in ["\(id) \(lines)", "", "50%\r100%"] }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.get("/logs/e-3")
+            #expect(reply.headers["content-type"] == "text/event-stream")
+            #expect(reply.body == "data: e-3 100\n\ndata: \n\ndata: 50%\ndata: 100%\n\n")
+            let named = try await api.get("/logs/org%2Fsmall?lines=10000").body
+            #expect(named.hasPrefix("data: org/small 10000\n\n"))
+        }
+    }
+
+    @Test(arguments: ["0", "10001", "-1", "x", ""])
+    func aSenselessNumberOfLinesIsRefused(lines: String) async throws {
+        try await RunningAPI.with { api in
+            let reply = try await api.get("/logs/e-3?lines=\(lines)")
+            #expect(reply.status == 400)
+            #expect(reply.body.contains(#""param":"lines""#))
+        }
+    }
+
+    @Test func requestsInFlightAreAnsweredAtShutdown() async throws {
+        let (arrived, arrival) = AsyncStream<Void>.makeStream()
+        let (released, release) = AsyncStream<Void>.makeStream()
+        var controller = FakeController()
+        controller.onLoad = { _ in
+            arrival.finish()
+            for await _ in released {}
+            return .sample
+        }
+        try await RunningAPI.with(controller) { api in
+            async let reply = api.send("POST", "/models/default/load")
+            for await _ in arrived {}
+            await api.group.triggerGracefulShutdown()
+            release.finish()
+            let status = try await reply.status
+            #expect(status == 200)
+        }
+    }
+}

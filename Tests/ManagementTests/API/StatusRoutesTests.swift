@@ -1,0 +1,100 @@
+import Foundation
+import Scheduling
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct StatusRoutesTests {
+    @Test func healthIsTheOrigins() async throws {
+        try await RunningAPI.with { api in
+            let reply = try await api.get("/health")
+            #expect(reply.status == 200)
+            #expect(reply.headers["content-type"] == "application/json")
+            #expect(reply.body == #"{"num_engines":1,"num_workers":2,"status":"healthy"}"#)
+        }
+    }
+
+    @Test func anUnhealthyControllerSaysWhy() async throws {
+        var controller = FakeController()
+        controller.current.isHealthy = false
+        controller.current.runtimes[0].state = "down"
+        controller.current.runtimes[0].lastError = "no module named vllm"
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.get("/health")
+            #expect(reply.status == 503)
+            #expect(
+                reply.body
+                    == #"{"num_engines":1,"num_workers":2,"reasons":["runtime vllm is down: no module named vllm"],"status":"down"}"#
+            )
+        }
+    }
+
+    @Test func enginesHaveTheOriginsFieldsAndOurs() async throws {
+        try await RunningAPI.with { api in
+            let engine = [
+                #"{"api_url":"http://127.0.0.1:8000/v1","assigned_ranks":[0],"device":"cpu:0","engine_uuid":"e-3","#,
+                #""footprint_bytes":734003200,"front_end_pid":105,"id":"e-3","in_flight":2,"model":"org/small","pid":104,"#,
+                #""port":8000,"socket":"/run/f/p-5.sock","#,
+                #""stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"#,
+                #""state":"ready","status":"ready"}"#,
+            ].joined()
+            let all = try await api.get("/engines").body
+            #expect(all == #"{"engines":[\#(engine)],"num_engines":1}"#)
+            let one = try await api.get("/engines/e-3").body
+            #expect(one == engine)
+            let timings = try await api.get("/engines/e-3/load_timings").body
+            #expect(
+                timings
+                    == #"{"engine_uuid":"e-3","model":"org/small","stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"status":"ready"}"#
+            )
+        }
+    }
+
+    @Test func anEngineWithoutProcessHasANullPid() async throws {
+        var controller = FakeController()
+        controller.current.engines[0].pid = nil
+        try await RunningAPI.with(controller) { api in
+            let one = try await api.get("/engines/e-3").body
+            #expect(one.contains(#""pid":null"#))
+        }
+    }
+
+    @Test(arguments: ["/engines/e-9", "/engines/e-9/load_timings"])
+    func anUnknownEngineIsNotFound(path: String) async throws {
+        try await RunningAPI.with { api in
+            let reply = try await api.get(path)
+            #expect(reply.status == 404)
+            #expect(reply.body.contains(#""code":"not_found""#))
+            #expect(reply.body.contains("GET /engines lists"))
+        }
+    }
+
+    @Test func workersAreCoresInSlots() async throws {
+        try await RunningAPI.with { api in
+            let common = #""private_bytes":31457280"#
+            let leased = [
+                #"{"age_s":61,"assigned_to":"e-3","device":"cpu:0","engine":"e-3","front_end_pid":105,"id":"p-4","pid":104,"#,
+                common, #","rank":0,"role":"core","runtime":"vllm","state":"leased","status":"assigned"}"#,
+            ].joined()
+            let idle = [
+                #"{"age_s":61,"assigned_to":null,"device":"cpu:0","id":"p-10","pid":110,"#, common,
+                #","rank":1,"role":"core","runtime":"vllm","state":"idle","status":"free"}"#,
+            ].joined()
+            let reply = try await api.get("/workers").body
+            #expect(reply == #"{"num_workers":2,"workers":[\#(leased),\#(idle)]}"#)
+        }
+    }
+
+    @Test func runtimesAndDevices() async throws {
+        try await RunningAPI.with { api in
+            let runtimes = try await api.get("/runtimes").body
+            #expect(
+                runtimes
+                    == #"{"runtimes":[{"name":"vllm","pid":2,"start_ms":9000,"state":"ready","versions":{"vllm":"0.32.0"}}]}"#
+            )
+            let devices = try await api.get("/devices").body
+            #expect(
+                devices
+                    == #"{"devices":[{"cores":[0,1],"id":"cpu:0","memory_bytes":8589934592,"used_bytes":734003200}]}"#)
+        }
+    }
+}

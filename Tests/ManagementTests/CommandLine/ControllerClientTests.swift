@@ -1,0 +1,85 @@
+import Foundation
+import Scheduling
+import Testing
+
+@testable import worker_controller
+
+/// The client against the real management API.
+@Suite(.timeLimit(.minutes(1)))
+struct ControllerClientTests {
+    private func withClient(
+        _ controller: FakeController = FakeController(), _ body: (ControllerClient) async throws -> Void
+    ) async throws {
+        try await RunningAPI.with(controller) { api in
+            let address = try #require(ControllerAddress(argument: api.address))
+            try await ControllerClient.connected(to: address, body)
+        }
+    }
+
+    @Test func listings() async throws {
+        try await withClient { client in
+            let engines = try await client.engines().value().engines
+            #expect(engines == [.sample])
+            let models = try await client.models().value().models
+            #expect(models == ControllerStatus.sample.models)
+            let workers = try await client.workers().value().workers
+            #expect(workers.map(\.rank) == [0, 1])
+            #expect(workers.map(\.frontEndPid) == [105, nil])
+            #expect(workers.map(\.status.id) == ["p-4", "p-10"])
+            let table = try await client.workers().value().table
+            #expect(
+                table == """
+                    RANK  ID    STATE   ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY   AGE
+                       0  p-4   leased  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s
+                       1  p-10  idle    -       vllm     cpu:0   110          -  30.0 MiB  1m 1s
+                    """)
+        }
+    }
+
+    @Test func aNameWithASlashComesThroughWhole() async throws {
+        var controller = FakeController()
+        controller.onLoad = { model in
+            #expect(model == "org/sm all?é")
+            return .sample
+        }
+        try await withClient(controller) { client in
+            let loaded = try await client.load("org/sm all?é").value()
+            #expect(loaded == .sample)
+            let unloaded = try await client.unload("org/small").value().model
+            #expect(unloaded == "org/small")
+        }
+    }
+
+    @Test func logLinesComeInOrder() async throws {
+        var controller = FakeController()
+        controller.onLog = { id, lines in ["\(id) \(lines)", "", "last"] }
+        try await withClient(controller) { client in
+            var lines: [String] = []
+            try await client.log(of: "org/small", lines: 3) { lines.append($0) }
+            #expect(lines == ["org/small 3", "", "last"])
+        }
+    }
+
+    @Test func aRefusalKeepsItsWords() async throws {
+        var controller = FakeController()
+        controller.onLoad = { _ in throw ControllerError(.unknownModel, "No model \"smal\"; did you mean \"small\"?") }
+        try await withClient(controller) { client in
+            let error = await #expect(throws: ClientError.self) { try await client.load("smal") }
+            #expect(error?.description == "No model \"smal\"; did you mean \"small\"?")
+            #expect(error.flatMap { ExitReason(of: $0) } == .refused)
+        }
+    }
+
+    @Test func nobodyThereIsSaidAtOnce() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("none-\(UUID().uuidString).sock").path
+        let text = "http+unix://" + path.replacingOccurrences(of: "/", with: "%2F")
+        let address = try #require(ControllerAddress(argument: text))
+        await #expect(throws: ClientError.unreachable(address)) {
+            try await ControllerClient.connected(to: address) { try await $0.engines().value().engines }
+        }
+        let closed = try #require(ControllerAddress(argument: "127.0.0.1:1"))
+        await #expect(throws: ClientError.unreachable(closed)) {
+            try await ControllerClient.connected(to: closed) { try await $0.engines().value().engines }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Testing
+
+@testable import worker_controller
+
+struct ParsingTests {
+    private func parse<Command>(_ arguments: String..., as type: Command.Type) throws -> Command {
+        try #require(try WorkerControllerCommand.parseAsRoot(arguments) as? Command)
+    }
+
+    @Test func serve() throws {
+        let standard = try parse("serve", as: Serve.self)
+        #expect(standard.config == "worker-controller.yaml")
+        #expect(standard.logLevel == .info)
+        let given = try parse("serve", "--config", "a.yaml", "--log-level", "debug", as: Serve.self)
+        #expect(given.config == "a.yaml")
+        #expect(given.logLevel == .debug)
+    }
+
+    @Test func run() throws {
+        let bare = try parse("run", "small", as: Run.self)
+        #expect(bare.model == "small")
+        #expect(bare.prompt == nil)
+        let full = try parse(
+            "run", "small", "Hello", "--max-tokens", "5", "--temperature", "0.5", "--system", "Be brief", "--timings",
+            "--address", "localhost:9", as: Run.self)
+        #expect(full.prompt == "Hello")
+        #expect(full.maxTokens == 5)
+        #expect(full.temperature == 0.5)
+        #expect(full.system == "Be brief")
+        #expect(full.timings)
+        #expect(full.server.address?.description == "http://localhost:9")
+    }
+
+    @Test func listings() throws {
+        #expect(try parse("ps", "--timings", "--json", as: ListEngines.self).timings)
+        #expect(try parse("ps", "--json", as: ListEngines.self).output.json)
+        #expect(try parse("models", "--json", as: ListModels.self).output.json)
+        #expect(try parse("workers", as: ListWorkers.self).output.json == false)
+    }
+
+    @Test func modelsAndLogs() throws {
+        #expect(try parse("load", "org/small", as: Load.self).model == "org/small")
+        #expect(try parse("unload", "small", "--json", as: Unload.self).output.json)
+        let logs = try parse("logs", "e-3", as: Logs.self)
+        #expect(logs.id == "e-3")
+        #expect(logs.lines == 100)
+        #expect(try parse("logs", "e-3", "--lines", "7", as: Logs.self).lines == 7)
+        #expect(try parse("logs", "-n", "7", "e-3", as: Logs.self).lines == 7)
+    }
+
+    @Test func config() throws {
+        #expect(try parse("config", "check", as: ConfigCheck.self).file == "worker-controller.yaml")
+        #expect(try parse("config", "check", "other.yaml", as: ConfigCheck.self).file == "other.yaml")
+    }
+
+    @Test(arguments: [
+        ["run"], ["run", "m", "p", "--max-tokens", "0"], ["run", "m", "--temperature", "3"],
+        ["logs", "e-3", "--lines", "0"],
+        ["logs", "e-3", "--lines", "10001"], ["ps", "--address", "ftp://x"], ["ps", "--address", ""], ["frobnicate"],
+        ["serve", "--log-level", "loud"], ["load"],
+    ])
+    func mistakesAreUsageErrors(arguments: [String]) {
+        #expect {
+            try WorkerControllerCommand.parseAsRoot(arguments)
+        } throws: { error in
+            WorkerControllerCommand.exitCode(for: error).rawValue == ExitReason.usage.rawValue
+        }
+    }
+
+    @Test func versionAndExitCodesAreShown() {
+        let help = WorkerControllerCommand.helpMessage()
+        for status in ExitReason.allCases { #expect(help.contains(status.meaning)) }
+        #expect(!WorkerControllerCommand.configuration.version.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"), ("127.0.0.1:9", "http://127.0.0.1:9"),
+        ("http://host:1/", "http://host:1"), ("[::1]:80", "http://[::1]:80"), ("localhost", "http://localhost"),
+    ])
+    func addresses(text: String, expected: String) {
+        #expect(ControllerAddress(argument: text)?.description == expected)
+    }
+
+    @Test func theOptionGoesBeforeTheEnvironment() throws {
+        let environment = [ServerOptions.variable: "http://other:1"]
+        let given = try parse("ps", "--address", "http://here:2", as: ListEngines.self)
+        #expect(try given.server.resolved(environment: environment).description == "http://here:2")
+        let bare = try parse("ps", as: ListEngines.self)
+        #expect(try bare.server.resolved(environment: environment).description == "http://other:1")
+        #expect(try bare.server.resolved(environment: [:]) == .standard)
+        #expect(throws: ValidationError.self) {
+            try bare.server.resolved(environment: [ServerOptions.variable: "ftp://x"])
+        }
+    }
+}

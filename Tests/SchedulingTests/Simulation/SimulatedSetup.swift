@@ -1,0 +1,36 @@
+import Scheduling
+
+/// The devices, models and limits of one simulated world: small enough that memory, permits and places in the queue
+/// are always short.
+struct SimulatedSetup {
+    let limits: SchedulingLimits
+    let devices: [DeviceSpecification]
+    let models: [ModelSpecification]
+    let runtimes: [RuntimeName]
+    let weights: [String: Int]
+
+    init(_ random: inout SplitMix64) {
+        limits = SchedulingLimits(
+            queue: random.number(3...12), queueBytes: random.number(1_000...5_000),
+            queueTimeout: .seconds(random.number(20...120)), minimumResidency: .seconds(random.number(0...10)),
+            idleWorkers: random.number(0...2))
+        devices = (0..<random.number(1...2)).map {
+            DeviceSpecification(id: DeviceID("cpu:\($0)"), memoryBytes: random.number(2...8) << 30, cores: [])
+        }
+        let runtimes = (0..<random.number(1...2)).map { RuntimeName("r\($0)") }
+        self.runtimes = runtimes
+        var models: [ModelSpecification] = []
+        var weights: [String: Int] = [:]
+        for index in 0..<random.number(2...5) {
+            let name = "m\(index)"
+            weights[name] = random.number(100...3_000) << 20
+            models.append(
+                ModelSpecification(
+                    name: name, aliases: ["alias-\(index)"], runtime: runtimes[index % runtimes.count],
+                    concurrency: random.number(1...3), startTimeout: .seconds(random.number(20...60)),
+                    isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil))
+        }
+        self.models = models
+        self.weights = weights
+    }
+}

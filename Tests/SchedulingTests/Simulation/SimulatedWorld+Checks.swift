@@ -1,0 +1,84 @@
+import Scheduling
+
+// What must hold.
+
+extension SimulatedWorld {
+    /// Before it is carried out.
+    mutating func check(_ action: SchedulerAction, before: Scheduler) {
+        switch action {
+        case .startZygote, .fork, .inspect, .assign:
+            if isShuttingDown { fail("\(action) after the shutdown began") }
+        case .admit(let request, let id, _, _):
+            let isReady = scheduler.engines[id]?.phase == .ready && engines[id]?.isReady == true
+            if !isReady { fail("\(request) is admitted to \(id), which is not ready") }
+        case .evict(let id):
+            guard let engine = before.engines[id], let readyAt = engine.readyAt else {
+                return fail("\(id) is evicted before it was ready")
+            }
+            if engine.phase != .ready { fail("\(id) is evicted while \(engine.phase)") }
+            if readyAt + scheduler.limits.minimumResidency > now { fail("\(id) is evicted before its time") }
+            if engines[id]?.inFlight != 0 { fail("\(id) is evicted while it is busy") }
+            if scheduler.models[engine.model]?.specification.isPinned == true { fail("\(id) is pinned, but evicted") }
+        case .finished:
+            if !scheduler.engines.isEmpty || processes.values.contains(where: { !$0.isGone }) {
+                fail("finished, and something is left")
+            }
+        default: break
+        }
+    }
+
+    /// After the actions of one event.
+    mutating func checkState(before: Scheduler, actions: [SchedulerAction]) {
+        if let violation = scheduler.violation { fail(violation) }
+        if let mistake = ledger.mistake { fail(mistake) }
+        for device in scheduler.devices where scheduler.usedBytes(device.id) > device.memoryBytes {
+            fail("the footprints on \(device.id) exceed its memory")
+        }
+        if let deadline = scheduler.nextDeadline, deadline <= now {
+            fail("the next deadline, \(deadline.nanoseconds) ns, has passed already")
+        }
+        let waiting = scheduler.models.values.reduce(0) { $0 + $1.waitingCount }
+        if waiting != ledger.waitingCount { fail("\(ledger.waitingCount) requests wait, \(waiting) are known") }
+        let ready = { (scheduler: Scheduler) in Set(scheduler.engines.values.filter { $0.phase == .ready }.map(\.id)) }
+        if ready(before) != ready(scheduler), !actions.contains(.publishRoutes) {
+            fail("the ready engines have changed, and no routes are published")
+        }
+        for engine in scheduler.engines.values where engine.phase == .ready && engines[engine.id]?.isClosed == true {
+            fail("\(engine.id) is ready, but takes no requests any more")
+        }
+    }
+
+    /// When nothing is left to happen: nobody waits for anything.
+    mutating func checkRest() {
+        guard failure == nil else { return }
+        if !ledger.unsettled.isEmpty { fail("\(ledger.unsettled) got no answer") }
+        if !ledger.openCommands.isEmpty { fail("commands \(ledger.openCommands.map(\.number)) got no answer") }
+        if let engine = scheduler.engines.values.first(where: { $0.phase != .ready }) {
+            fail("\(engine.id) is \(engine.phase) for ever")
+        }
+        guard !isShuttingDown else { return }
+        for runtime in scheduler.runtimes.values {
+            if !runtime.isReady { fail("\(runtime.name) has no zygote") }
+            for device in scheduler.devices {
+                for role in [ProcessRole.frontEnd, .core] {
+                    let idle = scheduler.processes.values.count {
+                        $0.runtime == runtime.name && $0.device == device.id && $0.role == role && $0.state == .idle
+                    }
+                    if idle < scheduler.limits.idleWorkers { fail("the pool of \(runtime.name) is not full") }
+                }
+            }
+        }
+    }
+
+    /// After the shutdown: everything is gone, and it was said once.
+    mutating func checkEnd() {
+        guard failure == nil else { return }
+        if finishedCount != 1 { fail("finished \(finishedCount) times") }
+        if !scheduler.engines.isEmpty { fail("\(scheduler.engines.count) engines are left") }
+        if !scheduler.processes.isEmpty { fail("\(scheduler.processes.count) processes are left") }
+        let alive = processes.filter { !$0.value.isGone }.keys.map(\.description).sorted()
+        if !alive.isEmpty { fail("\(alive) live on") }
+        if !ledger.unsettled.isEmpty { fail("\(ledger.unsettled) got no answer") }
+        if !ledger.openCommands.isEmpty { fail("commands \(ledger.openCommands.map(\.number)) got no answer") }
+    }
+}
