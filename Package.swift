@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = strict ? [.treatAllWarnings(as: .error)] : []
 let nio = { (name: String) in Target.Dependency.product(name: name, package: "swift-nio") }
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -47,7 +49,10 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "Management",
-            dependencies: ["Scheduling", .product(name: "Hummingbird", package: "hummingbird"), logging],
+            dependencies: [
+                "Scheduling", hummingbird, serviceLifecycle, nio("NIOCore"),
+                logging,
+            ],
             swiftSettings: settings),
 
         .target(
@@ -55,6 +60,7 @@ let package = Package(
             dependencies: [
                 "ControlProtocol", "ControllerConfiguration", "Gateway", "Management", "Scheduling", "Supervision",
                 "CPlatform",
+                serviceLifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), nio("NIOCore"), nio("NIOPosix"),
                 logging,
             ],
@@ -86,11 +92,23 @@ let package = Package(
             name: "ControlProtocolTests", dependencies: ["ControlProtocol", nio("NIOEmbedded")],
             resources: [.copy("Frames")], swiftSettings: settings),
         .testTarget(
+            name: "ManagementTests",
+            dependencies: [
+                "Management", "Scheduling", "ControllerConfiguration", "worker-controller", hummingbird,
+                serviceLifecycle,
+                nio("NIOCore"), httpClient, argumentParser, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "SupervisionTests", dependencies: ["Supervision", "ControlProtocol", "CPlatform", nio("NIOPosix")],
             swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
             dependencies: ["Gateway", "Scheduling", nio("NIOEmbedded"), nio("NIOPosix"), nio("NIOHTTP1")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulatedRuntimeTests",
+            dependencies: ["simulated-runtime", "ControlProtocol", "CPlatform", nio("NIOCore")],
             swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],

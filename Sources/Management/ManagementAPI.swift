@@ -42,7 +42,8 @@ public struct ManagementAPI: Service {
             }, logger: logger)
     }
 
-    /// Serves until the task is cancelled or a graceful shutdown is asked for; requests that came before it are answered.
+    /// Serves until the task is cancelled or a graceful shutdown is asked for. After the latter, requests that came before
+    /// it are still answered.
     ///
     /// - Throws: when the socket cannot be made.
     public func run() async throws {

@@ -7,6 +7,7 @@ import Management
 import NIOCore
 import NIOPosix
 import Scheduling
+import ServiceLifecycle
 import Supervision
 import UnixSignals
 
@@ -65,14 +66,14 @@ public struct ControllerServer: Sendable {
         await controller.publish(to: gateway)
         let port = try await gateway.start()
         let address = PublicAddress(host: configuration.listen.host, port: port)
+        let listen = ListenAddress(host: address.host, port: port)
+        let models = configuration.models.map(\.name).joined(separator: ", ")
         let management = ManagementAPI(
-            controller: controller, publicAddress: { address }, socketPath: directory.managementSocket, logger: logger)
-        logger.notice(
-            "listening",
-            metadata: [
-                "address": "http://\(address.host):\(port)", "epoch": "\(epoch)",
-                "models": "\(configuration.models.map(\.name).joined(separator: ", "))",
-            ])
+            controller: controller, publicAddress: { address }, socketPath: directory.managementSocket, logger: logger
+        ) {
+            logger.notice(
+                "listening", metadata: ["address": "http://\(listen)", "epoch": "\(epoch)", "models": "\(models)"])
+        }
         try await serve(controller, supervisor, gateway, management, jobs)
         logger.notice("stopped")
     }
@@ -91,6 +92,8 @@ public struct ControllerServer: Sendable {
         _ management: ManagementAPI, _ jobs: JobRunner
     ) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let managementService = ServiceGroup(services: [management], logger: logger)
+        let managementEnd = OneShot()
         do {
             try await withThrowingTaskGroup { group in
                 group.addTask { await jobs.run() }
@@ -98,13 +101,19 @@ public struct ControllerServer: Sendable {
                     try await supervisor.run(
                         report: { await controller.handle($0) }, started: { await controller.start() })
                 }
-                group.addTask { try await management.run() }
+                group.addTask {
+                    try await managementService.run()
+                    await managementEnd.happen()
+                }
                 group.addTask { await controller.waitUntilFinished() }
                 group.addTask {
                     await Self.obey(signals, controller, supervisor, gateway, logger)
                 }
                 defer { group.cancelAll() }
                 try await group.next()
+                await gateway.close()
+                await managementService.triggerGracefulShutdown()
+                await managementEnd.wait(atMost: .seconds(2))
             }
         } catch {
             // What is left of them is swept by the next start.
@@ -112,7 +121,6 @@ public struct ControllerServer: Sendable {
             await gateway.close()
             throw error
         }
-        await gateway.close()
     }
 
     /// The first signal drains, the second kills. Returns when what was killed should long be gone.

@@ -67,7 +67,8 @@ extension WorkerController {
             let lines = files.flatMap { LogFile.tail(of: $0, lines: 12) }
             body(
                 ControllerError(
-                    error.code, error.message, parameter: error.parameter, retryAfter: error.retryAfter, logTail: lines))
+                    error.code, error.message, parameter: error.parameter, retryAfter: error.retryAfter, logTail: lines)
+            )
         }
     }
 

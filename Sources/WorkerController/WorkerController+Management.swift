@@ -61,7 +61,9 @@ extension WorkerController: ControllerManaging {
             version: ControllerServer.version, epoch: scheduler.epoch, pid: Int(getpid()),
             isHealthy: !scheduler.isShuttingDown && runtimes.allSatisfy { $0.state == "ready" },
             models: scheduler.models.values.map(modelStatus).sorted { $0.name < $1.name },
-            engines: scheduler.engines.values.sorted { $0.generation < $1.generation }.map { engineStatus($0, snapshots) },
+            engines: scheduler.engines.values.sorted { $0.generation < $1.generation }.map {
+                engineStatus($0, snapshots)
+            },
             workers: scheduler.processes.values.filter { $0.role != .zygote }
                 .sorted { ($0.startedAt, $0.id.description) < ($1.startedAt, $1.id.description) }
                 .map { workerStatus($0, snapshots) },

@@ -97,13 +97,13 @@ import Testing
         #expect(read.refusal == .error(ProtocolError(re: 3, reason: "'\(type)' is malformed: \(reason)")))
     }
 
-    @Test(arguments: ["fork", "assign"])
-    func aRequestThatMakesNoSenseFails(_ type: String) throws {
+    @Test(arguments: [("fork", "process"), ("assign", "engine")])
+    func aRequestThatMakesNoSenseFails(_ type: String, _ missing: String) throws {
         var incoming = frame("{\"type\":\"\(type)\",\"id\":4}")
         let read = try #require(try FrameCodec.decodeNext(from: &incoming))
         #expect(
             read.refusal
-                == .failed(Failed(re: 4, reason: "'\(type)' is malformed: 'deadline_ms' is missing")))
+                == .failed(Failed(re: 4, reason: "'\(type)' is malformed: '\(missing)' is missing")))
     }
 
     @Test func aMalformedErrorIsNotAnswered() throws {

@@ -153,13 +153,25 @@ struct EngineLossTests {
     func clientLeavesEarly() async throws {
         try await TestGateway.run { test in
             let client = try await test.client()
+            try await client.send(TestGateway.post() + TestGateway.get("/v1/nothing"))
+            let engine = try await test.engine.connection()
+            _ = try await engine.message()
+            try await client.channel.close(mode: .output)
+            try await engine.closed()
+            #expect(test.permits.inFlight == 0)
+        }
+    }
+
+    @Test("A client that sends more and more while it is answered is cut off")
+    func tooMuchPipelined() async throws {
+        try await TestGateway.run { test in
+            let client = try await test.client()
             try await client.send(TestGateway.post())
             let engine = try await test.engine.connection()
             _ = try await engine.message()
-            // So much that the gateway stops reading; it must see the end all the same.
             client.offer(.init(string: String(repeating: TestGateway.get("/v1/nothing"), count: 5000)))
-            try await client.channel.close(mode: .output)
             try await engine.closed()
+            try await client.closed()
             #expect(test.permits.inFlight == 0)
         }
     }

@@ -5,6 +5,9 @@ import Testing
 
 extension SimulatedRuntimeTests {
     @Suite struct EngineTests {
+        /// Long enough for both processes to be assigned: an assignment fails if the other process failed already.
+        private static let bothAreAssigned: JSONValue = 500
+
         @Test func itStartsStageByStageAndServes() throws {
             let runtime = try RuntimeUnderTest()
             try runtime.startEngine(["sim-load-ms": 60, "max-model-len": 2048, "dtype": .string("auto")])
@@ -64,7 +67,7 @@ extension SimulatedRuntimeTests {
         ])
         func aStageMayFail(_ stage: String, _ process: String, _ error: String) throws {
             let runtime = try RuntimeUnderTest()
-            try runtime.startEngine(["sim-fail-at": .string(stage)])
+            try runtime.startEngine(["sim-fail-at": .string(stage), "sim-config-ms": Self.bothAreAssigned])
             let failed = try runtime.controller.next(from: process) { message -> Stage? in
                 if case .stage(let stage) = message, stage.error != nil { stage } else { nil }
             }
@@ -75,7 +78,13 @@ extension SimulatedRuntimeTests {
 
         @Test func anUnknownArgumentFailsTheConfigStage() throws {
             let runtime = try RuntimeUnderTest()
-            try runtime.startEngine(["sim-colour": .string("red")])
+            _ = try runtime.hello(from: "p-1")
+            let frontEnd = try runtime.fork("p-2", .frontEnd)
+            _ = try runtime.fork("p-3", .core)
+            guard case .accepted = try runtime.assign("p-3", peer: frontEnd.pid, ["sim-colour": .string("red")]) else {
+                Issue.record("the core did not accept")
+                return
+            }
             let stage = try runtime.nextStage(of: "p-3")
             #expect(stage.stage == "config")
             #expect(stage.error?.contains("unknown argument 'sim-colour'") == true)
@@ -84,7 +93,7 @@ extension SimulatedRuntimeTests {
 
         @Test func aStageMayCrash() throws {
             let runtime = try RuntimeUnderTest()
-            try runtime.startEngine(["sim-crash-at": .string("kv_cache")])
+            try runtime.startEngine(["sim-crash-at": .string("kv_cache"), "sim-config-ms": Self.bothAreAssigned])
             #expect(try runtime.exit(of: "p-3").signal == 9)
             #expect(try runtime.exit(of: "p-2").status == 1)
             let stages = try (0..<3).map { _ in try runtime.nextStage(of: "p-3").stage }

@@ -86,10 +86,10 @@ extension SimulatedRuntimeTests {
             let deadline = ContinuousClock.now + .seconds(TestController.patience)
             while try runtime.ping("p-2").progress < before + 10 { try #require(ContinuousClock.now < deadline) }
             connection = nil
-            // It ends when two looks, ten tokens' time apart, see the same count.
+            // Nobody tells that it ended: two looks, fifty tokens' time apart, see the same count.
             while true {
                 let seen = try runtime.ping("p-2").progress
-                usleep(20_000)
+                usleep(100_000)
                 if try runtime.ping("p-2").progress == seen { break }
                 try #require(ContinuousClock.now < deadline)
             }

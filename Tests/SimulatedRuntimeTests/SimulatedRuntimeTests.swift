@@ -1,4 +1,4 @@
 import Testing
 
-/// Tests with real processes. They wait in blocking calls and share two small machines' worth of cores: one at a time.
+/// Tests with real processes. They wait in blocking calls, so one at a time.
 @Suite(.serialized) enum SimulatedRuntimeTests {}

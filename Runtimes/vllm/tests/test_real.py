@@ -292,6 +292,21 @@ def test_a_pooling_model_gets_its_own_routes(runtime: RealRuntime) -> None:
     runtime.kill(engine)
 
 
+def test_an_application_built_for_another_context_length_is_built_again(runtime: RealRuntime) -> None:
+    """Only the core knows what fits into the KV cache; the front end had built for the model's whole length."""
+    arguments = {"enforce-eager": True, "max-num-seqs": 4, "max-model-len": -1, "kv-cache-memory-bytes": 64 * MIB}
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "smol", arguments)
+    runtime.wait_until_ready(engine)
+    assert "the application is built again" in engine.front_end.log.read_text()
+    (served, _) = json.loads(call(engine.socket, "GET", "/v1/models")[1])["data"]
+    assert 0 < served["max_model_len"] < 8192
+    assert post(engine, "/tokenize", prompt="x")["max_model_len"] == served["max_model_len"]
+    assert post(engine, "/v1/completions", prompt="The capital of France is", max_tokens=4)["choices"]
+    assert call(engine.socket, "GET", "/metrics")[0] == 200
+    assert [stage["stage"] for stage in engine.front_end.stages()] == STAGES["front_end"]
+    runtime.kill(engine)
+
+
 def test_temporary_files_stay_in_the_processes_own_directories(engine: Engine, runtime: RealRuntime) -> None:
     assert list(engine.core.temporary_directory.glob("vllm_dist_*"))
     found = {path.name for path in (runtime.run_directory / "t").iterdir()}

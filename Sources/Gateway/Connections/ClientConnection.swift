@@ -19,12 +19,14 @@ struct ClientConnection {
         case begin(HTTPRequestHead)
         case body(ByteBuffer)
         case end
-        /// It belongs to a later request. When the queue is full, no more should be read.
-        case queued(isFull: Bool)
-        case dropped
+        /// It belongs to a later request, or to none.
+        case nothing
+        /// It belongs to a later request, and more wait already than may. To stop reading instead would be to stop seeing
+        /// whether the client is still there.
+        case tooMuch
     }
 
-    /// Bytes of later requests after which reading stops.
+    /// Bytes of later requests that may wait.
     static let queueLimit = 65_536
     private static let headCost = 512
 
@@ -39,8 +41,8 @@ struct ClientConnection {
         case .answering:
             queue.append(part)
             queuedBytes += Self.cost(of: part)
-            return .queued(isFull: queuedBytes > Self.queueLimit)
-        case .ending: return .dropped
+            return queuedBytes > Self.queueLimit ? .tooMuch : .nothing
+        case .ending: return .nothing
         }
     }
 
@@ -48,7 +50,7 @@ struct ClientConnection {
     mutating func nextQueued() -> Step? {
         guard phase != .answering, let part = queue.popFirst() else { return nil }
         queuedBytes -= Self.cost(of: part)
-        return phase == .ending ? .dropped : take(part)
+        return phase == .ending ? .nothing : take(part)
     }
 
     /// No further request after this one.
@@ -73,7 +75,7 @@ struct ClientConnection {
         case (.receiving, .end):
             phase = .answering
             return .end
-        default: return .dropped
+        default: return .nothing
         }
     }
 

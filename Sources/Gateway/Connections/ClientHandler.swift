@@ -23,7 +23,6 @@ final class ClientHandler: ChannelInboundHandler {
     private var timer: DeadlineTimer?
     private var exchange: Exchange?
     private var isTakingQueued = false
-    private var isReadingPaused = false
 
     private init(loop: LoopState) { self.loop = loop }
 
@@ -126,8 +125,8 @@ final class ClientHandler: ChannelInboundHandler {
         case .end:
             timer?.clear()
             exchange?.dispatch()
-        case .queued(let isFull): if isFull { setReading(false) }
-        case .dropped: break
+        case .nothing: break
+        case .tooMuch: context?.close(promise: nil)
         }
     }
 
@@ -137,15 +136,6 @@ final class ClientHandler: ChannelInboundHandler {
         isTakingQueued = true
         while let step = connection.nextQueued() { perform(step) }
         isTakingQueued = false
-        if connection.phase != .answering { setReading(true) }
-    }
-
-    /// The end of the connection is noticed even while nothing is read.
-    private func setReading(_ isReading: Bool) {
-        guard isReading == isReadingPaused else { return }
-        isReadingPaused = !isReading
-        // It fails only on a channel that has ended, which needs no setting.
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     // MARK: Answers
@@ -216,6 +206,5 @@ final class ClientHandler: ChannelInboundHandler {
         let closed = context.eventLoop.makePromise(of: Void.self)
         closed.futureResult.assumeIsolated().whenComplete { _ in self.timer?.set(in: Self.endingTime) }
         context.close(mode: .output, promise: closed)
-        setReading(true)
     }
 }

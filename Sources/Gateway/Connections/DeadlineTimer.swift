@@ -14,7 +14,7 @@ final class DeadlineTimer {
     }
 
     func set(in time: TimeAmount) {
-        let deadline = NIODeadline.now() + time
+        let deadline = eventLoop.now + time
         self.deadline = deadline
         if let wakeUp, wakeUp.at <= deadline { return }
         wakeUp?.task.cancel()
@@ -38,7 +38,7 @@ final class DeadlineTimer {
     private func wake() {
         wakeUp = nil
         guard let deadline else { return }
-        if deadline <= .now() {
+        if deadline <= eventLoop.now {
             self.deadline = nil
             whenPassed()
         } else {

@@ -7,16 +7,16 @@ enum NearestNames {
         let tolerance = max(2, wantedBytes.count / 3)
         return
             names
-            .compactMap { name -> (distance: Int, name: String)? in
+            .compactMap { name -> (rank: Int, distance: Int, name: String)? in
                 let bytes = folded(name)
                 let isPrefix =
                     !wantedBytes.isEmpty && !bytes.isEmpty
                     && (bytes.starts(with: wantedBytes) || wantedBytes.starts(with: bytes))
                 let distance = distance(wantedBytes, bytes)
                 guard isPrefix || distance <= tolerance else { return nil }
-                return (isPrefix ? min(distance, tolerance) : distance, name)
+                return (min(distance, tolerance), distance, name)
             }
-            .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }
+            .sorted { $0 < $1 }
             .prefix(limit)
             .map(\.name)
     }

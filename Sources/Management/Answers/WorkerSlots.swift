@@ -1,8 +1,8 @@
 import Scheduling
 import Synchronization
 
-/// Which slot number each worker has: the origin's `rank`. A worker keeps its slot as long as it lives, and a new one takes
-/// the lowest that is free, so that numbers stay as small as the pool.
+/// Which slot number each worker has: the origin's `rank`. A worker keeps its slot as long as it lives, and a new one
+/// takes the lowest that is free, so that numbers stay as small as the pool.
 struct WorkerSlots {
     private var slots: [String: Int] = [:]
 

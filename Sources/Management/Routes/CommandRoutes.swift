@@ -32,8 +32,8 @@ struct CommandRoutes {
         return count
     }
 
-    /// One line of a log as a server-sent event. A carriage return, as progress bars write it, ends a line of the stream, so
-    /// what follows it goes into a `data` line of its own.
+    /// One line of a log as a server-sent event. A carriage return, as progress bars write it, ends a line of the stream,
+    /// so what follows it goes into a `data` line of its own.
     static func event(_ line: String) -> String {
         line.split(omittingEmptySubsequences: false) { $0 == "\r" || $0 == "\n" || $0 == "\r\n" }
             .map { "data: \($0)\n" }.joined() + "\n"

@@ -34,7 +34,7 @@ extension BasicRequestContext {
         try Self.decode(parameters.getCatchAll().joined(separator: "/"))
     }
 
-    private static func decode(_ text: String) throws -> String {
+    static func decode(_ text: String) throws(ControllerError) -> String {
         guard let decoded = text.removingPercentEncoding else {
             throw ControllerError(
                 .badRequest,

@@ -122,6 +122,7 @@ extension Scheduler {
         engines[id]?.drainBy = now + limits.drainTimeout
         actions.append(.evict(id))
         actions.append(.publishRoutes)
+        actions.append(.watch(id))
     }
 
     mutating func evictionRefused(_ id: EngineID) {

@@ -27,20 +27,25 @@ extension Scheduler {
         runtimes[process.runtime]?.poolBackoff.succeeded()
     }
 
-    /// Forks what is missing of the idle pairs, at once when an engine has taken some.
+    /// Forks what is missing of the idle pairs, at once when an engine has taken some. Where none is kept warm, one is
+    /// made when an engine waits for it.
     mutating func fillPools() {
         guard !isShuttingDown else { return }
         for name in runtimesInOrder {
             guard let runtime = runtimes[name], runtime.isReady, runtime.poolBackoff.remaining(at: now) == nil else {
                 continue
             }
+            let isAwaited = engines.values.contains {
+                $0.phase == .placing && models[$0.model]?.specification.runtime == name
+            }
+            let wanted = max(limits.idleWorkers, isAwaited ? 1 : 0)
             for device in devices {
                 for role in [ProcessRole.core, .frontEnd] {
                     let present = processes.values.count {
                         $0.runtime == name && $0.device == device.id && $0.role == role
                             && ($0.state == .starting || $0.state == .idle)
                     }
-                    for _ in 0..<max(limits.idleWorkers - present, 0) {
+                    for _ in 0..<max(wanted - present, 0) {
                         let process = nextProcess(role, name, device: device.id)
                         actions.append(.fork(process, role, name, device.id))
                     }
@@ -77,6 +82,8 @@ extension Scheduler {
 
     /// Its children live on. One that was ready is started again at once, one that never was after a pause.
     private mutating func zygoteGone(_ process: ProcessRecord, reason: String) {
+        // One that was too slow has been replaced, and may take its time to end.
+        guard runtimes[process.runtime]?.zygote == process.id else { return }
         let wasReady = process.state == .idle
         runtimes[process.runtime]?.zygote = nil
         runtimes[process.runtime]?.isReady = false

@@ -1,10 +1,12 @@
 /// Something that happens once, and that several may wait for.
-actor OneShot {
+public actor OneShot {
     private var hasHappened = false
     private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var lastWaiter = 0
 
-    func happen() {
+    public init() {}
+
+    public func happen() {
         hasHappened = true
         for waiter in waiters.values { waiter.resume() }
         waiters = [:]
@@ -12,7 +14,7 @@ actor OneShot {
 
     /// Waits until it has happened, at most so long. Says whether it has.
     @discardableResult
-    func wait(atMost limit: Duration) async -> Bool {
+    public func wait(atMost limit: Duration) async -> Bool {
         if hasHappened { return true }
         lastWaiter += 1
         let id = lastWaiter

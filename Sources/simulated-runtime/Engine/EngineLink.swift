@@ -29,16 +29,15 @@ enum EngineLink {
         }
     }
 
-    /// The front end's side.
+    /// The front end's side; listens to the end of the process.
     final class Listener: Sendable {
         private let core: EventLoopPromise<any Channel>
-        private let server: any Channel
 
         init(path: String) async throws {
             let core = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: (any Channel).self)
             self.core = core
             do {
-                server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                _ = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                     .childChannelInitializer { channel in
                         core.succeed(channel)
                         return channel.eventLoop.makeSucceededVoidFuture()
@@ -53,7 +52,6 @@ enum EngineLink {
         /// Returns when the core has connected. If it ends before, the watch over it ends this process.
         func waitUntilReady() async throws {
             _ = try await core.futureResult.get()
-            try await server.close()
         }
 
         /// Tells the core that a request was taken.

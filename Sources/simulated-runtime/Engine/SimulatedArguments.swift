@@ -62,10 +62,12 @@ struct SimulatedArguments: Sendable {
     }
 
     private static func number(_ name: String, _ value: JSONValue) throws(ArgumentError) -> Double {
+        // Far below what a clock's nanoseconds can hold.
+        let allowed = 0...1e9
         switch value {
-        case .integer(let number) where number >= 0: return Double(number)
-        case .number(let number) where number >= 0 && number < 1e12: return number
-        default: throw ArgumentError(message: "argument '\(name)': give a number that is not negative")
+        case .integer(let number) where allowed.contains(Double(number)): return Double(number)
+        case .number(let number) where allowed.contains(number): return number
+        default: throw ArgumentError(message: "argument '\(name)': give a number from 0 to 1,000,000,000")
         }
     }
 

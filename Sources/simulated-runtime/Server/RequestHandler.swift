@@ -38,9 +38,7 @@ final class RequestHandler: ChannelInboundHandler {
             guard head != nil else { return }
             guard body.readableBytes + part.readableBytes <= Self.maximumBody else {
                 head?.headers.replaceOrAdd(name: "connection", value: "close")
-                send(.error(.payloadTooLarge, "BadRequestError", "The body is too large."), context)
-                head = nil
-                return
+                return send(.error(.payloadTooLarge, "BadRequestError", "The body is too large."), context)
             }
             body.writeBuffer(&part)
         case .end:

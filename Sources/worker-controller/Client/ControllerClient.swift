@@ -7,8 +7,8 @@ struct ControllerClient: Sendable {
     let address: ControllerAddress
     private let http: HTTPClient
 
-    /// A start or a generation takes minutes at most; the controller has limits of its own, so this one only ends a wait
-    /// for something that broke without a word.
+    /// A start or a generation takes minutes at most; the controller has limits of its own, so this one only ends a
+    /// wait for something that broke without a word.
     private static let patience: HTTPClient.Configuration.Timeout = .init(connect: .seconds(5), read: .hours(1))
     private static let largestAnswer = 64 << 20
 

@@ -5,7 +5,8 @@ struct ServerSentEvent: Equatable, Sendable {
     var data: String
 }
 
-/// Turns the bytes of a stream into events, wherever the bytes are cut. An event that is not ended by an empty line is none.
+/// Turns the bytes of a stream into events, wherever the bytes are cut. An event that is not ended by an empty line is
+/// none.
 struct ServerSentEventParser {
     /// An event with more bytes than this ends the stream with an error: nothing that we read has such.
     static let largestEvent = 16 << 20

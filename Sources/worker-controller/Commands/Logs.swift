@@ -5,7 +5,7 @@ struct Logs: AsyncParsableCommand {
         abstract: "Prints the last lines of the log of a model, engine, runtime or process.")
 
     @OptionGroup var server: ServerOptions
-    @Option(name: [.short, .long], help: "How many lines, 1 to 10000.")
+    @Option(name: [.customShort("n"), .long], help: "How many lines, 1 to 10000.")
     var lines = 100
     @Argument(help: "A model's name, or an id like e-3 or p-17.")
     var id: String

@@ -54,7 +54,18 @@ struct Run: AsyncParsableCommand {
         conversation.ask(text)
         let request = ChatRequest(
             model: model, messages: conversation.messages, maxTokens: maxTokens, temperature: temperature)
-        let answer = try await client.chat(request) { try Terminal.write($0) }
+        var isLineOpen = false
+        let answer: ChatAnswer
+        do {
+            answer = try await client.chat(request) { text in
+                isLineOpen = true
+                try Terminal.write(text)
+            }
+        } catch {
+            // What went wrong is told on a line of its own.
+            if isLineOpen { try? Terminal.write("\n") }
+            throw error
+        }
         try Terminal.write("\n")
         conversation.hear(answer.text)
         if timings { Terminal.complain(answer.timingTable) }
@@ -62,7 +73,11 @@ struct Run: AsyncParsableCommand {
 
     private static func line() throws -> String? {
         try Terminal.write("> ")
-        return readLine()
+        guard let line = readLine() else {
+            try Terminal.write("\n")
+            return nil
+        }
+        return line
     }
 
     private static func promptFromInput() throws -> String {

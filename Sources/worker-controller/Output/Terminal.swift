@@ -7,7 +7,7 @@ enum Terminal {
         do {
             try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
         } catch {
-            throw .failed("cannot write to standard output: \(error.localizedDescription)")
+            throw .failed("cannot write to standard output: it is closed, or its disk is full")
         }
     }
 

@@ -1,3 +1,4 @@
+import Hummingbird
 import Scheduling
 import Testing
 
@@ -25,5 +26,15 @@ struct AnswerTests {
     @Test func anIPv6HostIsInBrackets() {
         #expect(PublicAddress(host: "::1", port: 8000).openAIBase == "http://[::1]:8000/v1")
         #expect(PublicAddress(host: "localhost", port: 80).openAIBase == "http://localhost:80/v1")
+    }
+
+    @Test func namesAreDecodedOnce() throws {
+        #expect(try BasicRequestContext.decode("org%2Fsm%20all%253F") == "org/sm all%3F")
+    }
+
+    @Test(arguments: ["%FF", "%", "a%2", "%zz"])
+    func aNameThatIsNoTextIsRefused(name: String) {
+        let error = #expect(throws: ControllerError.self) { try BasicRequestContext.decode(name) }
+        #expect(error?.code == .badRequest)
     }
 }

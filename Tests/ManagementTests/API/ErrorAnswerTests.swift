@@ -71,11 +71,4 @@ struct ErrorAnswerTests {
             #expect(reply.body.contains(#""code":"internal_error""#))
         }
     }
-
-    @Test func onlyTheOwnerMayConnect() async throws {
-        try await RunningAPI.with { api in
-            let attributes = try FileManager.default.attributesOfItem(atPath: api.socketPath)
-            #expect(attributes[.posixPermissions] as? Int == 0o600)
-        }
-    }
 }

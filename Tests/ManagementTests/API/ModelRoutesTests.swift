@@ -64,12 +64,4 @@ struct ModelRoutesTests {
             #expect(reply.body.contains(#""code":"model_not_found""#))
         }
     }
-
-    @Test func aNameThatIsNoTextIsRefused() async throws {
-        try await RunningAPI.with { api in
-            let reply = try await api.get("/models/%FF")
-            #expect(reply.status == 400)
-            #expect(reply.body.contains("percent-encoded"))
-        }
-    }
 }

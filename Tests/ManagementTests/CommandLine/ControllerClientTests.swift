@@ -29,7 +29,7 @@ struct ControllerClientTests {
             let table = try await client.workers().value().table
             #expect(
                 table == """
-                    RANK  ID    STATE   ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY   AGE
+                    RANK  ID    STATE   ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY    AGE
                        0  p-4   leased  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s
                        1  p-10  idle    -       vllm     cpu:0   110          -  30.0 MiB  1m 1s
                     """)

@@ -3,14 +3,15 @@ import Foundation
 import Logging
 import Management
 import ServiceLifecycle
-
-@testable import worker_controller
+import Testing
 
 /// A management API on a socket of its own, for the time of one test.
 struct RunningAPI: Sendable {
     let socketPath: String
     let http: HTTPClient
     let group: ServiceGroup
+    /// Cancels the task that serves.
+    let cancel: @Sendable () -> Void
 
     struct Reply: Equatable {
         let status: Int
@@ -18,37 +19,43 @@ struct RunningAPI: Sendable {
         let body: String
     }
 
-    static func with(_ controller: FakeController = FakeController(), _ body: (RunningAPI) async throws -> Void)
-        async throws
-    {
+    /// Also checks the end: an idle connection does not hold it up, and the socket is gone after it.
+    ///
+    /// - Parameter socketPath: one of its own by default.
+    static func with(
+        _ controller: FakeController = FakeController(), socketPath: String? = nil,
+        _ body: (RunningAPI) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "mgmt-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let path = directory.appendingPathComponent("m.sock").path
+        let path = socketPath ?? directory.appendingPathComponent("m.sock").path
         let (listening, continuation) = AsyncStream<Void>.makeStream()
         let api = ManagementAPI(
             controller: controller, publicAddress: { PublicAddress(host: "127.0.0.1", port: 8000) }, socketPath: path,
             logger: quiet, onListening: { continuation.yield() })
         let group = ServiceGroup(services: [api], logger: quiet)
-        let http = HTTPClient()
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                defer { continuation.finish() }
-                try await group.run()
-            }
-            do {
-                for await _ in listening { break }
-                try await body(RunningAPI(socketPath: path, http: http, group: group))
-                try await http.shutdown()
-            } catch {
-                try? await http.shutdown()
-                tasks.cancelAll()
-                throw error
-            }
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
+        let serving = Task {
+            defer { continuation.finish() }
+            try await group.run()
         }
+        let http = HTTPClient()
+        do {
+            for await _ in listening { break }
+            try await body(
+                RunningAPI(socketPath: path, http: http, group: group, cancel: { serving.cancel() }))
+        } catch {
+            serving.cancel()
+            _ = await serving.result
+            try? await http.shutdown()
+            throw error
+        }
+        await group.triggerGracefulShutdown()
+        let result = await serving.result
+        try await http.shutdown()
+        if !serving.isCancelled { try result.get() }
+        #expect(!FileManager.default.fileExists(atPath: path))
     }
 
     static var quiet: Logger {

@@ -25,7 +25,10 @@ struct Ledger {
     private(set) var mistake: String?
 
     var waitingCount: Int { requests.values.count { $0.state == .waiting } }
-    var unsettled: [RequestID] { requests.filter { if case .settled = $0.value.state { false } else { true } }.keys.sorted() }
+    var unsettled: [RequestID] {
+        requests.filter { if case .settled = $0.value.state { false } else { true } }
+            .keys.sorted { $0.number < $1.number }
+    }
 
     mutating func newRequest(model: String, bytes: Int, at now: Moment) -> RequestID {
         let id = RequestID(UInt64(requests.count + 1))
@@ -68,8 +71,4 @@ struct Ledger {
     mutating func complete(_ command: CommandID) {
         if openCommands.remove(command) == nil { mistake = "command \(command.number) was completed twice" }
     }
-}
-
-extension RequestID: @retroactive Comparable {
-    public static func < (left: RequestID, right: RequestID) -> Bool { left.number < right.number }
 }

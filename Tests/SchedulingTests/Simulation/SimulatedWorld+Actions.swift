@@ -30,7 +30,7 @@ extension SimulatedWorld {
     private mutating func startZygote(_ id: ProcessID, _ runtime: RuntimeName) {
         processes[id] = Process(role: .zygote, runtime: runtime)
         if fails(10) { return die(id, after: random.milliseconds(100...2000)) }
-        if fails(4) { return }  // it hangs
+        if fails(8) { return }  // it hangs
         plan(.zygoteReady(id), after: random.milliseconds(500...3000))
     }
 
@@ -55,7 +55,7 @@ extension SimulatedWorld {
     private mutating func end(_ id: ProcessID) {
         if processes[id]?.isAskedToEnd != false { fail("\(id) is ended twice, or never was") }
         processes[id]?.isAskedToEnd = true
-        die(id, after: random.chance(95) ? random.milliseconds(1...500) : random.milliseconds(500...40_000))
+        die(id, after: random.chance(processes[id]?.role == .zygote ? 50 : 95) ? random.milliseconds(1...500) : random.milliseconds(500...40_000))
     }
 
     // MARK: Engines
@@ -106,8 +106,9 @@ extension SimulatedWorld {
     }
 
     private mutating func evict(_ id: EngineID) {
+        count("eviction")
         // A hot request may come just before the routes change.
-        if random.chance(20) { _ = take(id) }
+        if random.chance(40) { _ = take(id) }
         if engines[id]?.inFlight == 0 {
             engines[id]?.isClosed = true
         } else {
@@ -120,7 +121,7 @@ extension SimulatedWorld {
     private mutating func admit(_ id: RequestID, to engine: EngineID) {
         ledger.settle(id, as: "admitted")
         // A hot request may take the permit that the scheduler saw.
-        if random.chance(10) { _ = take(engine) }
+        if random.chance(20) { _ = take(engine) }
         guard !take(engine), let request = ledger.requests[id] else { return }
         ledger.noPermit(id)
         plan(

@@ -4,7 +4,7 @@ import Scheduling
 
 extension SimulatedWorld {
     /// Before it is carried out.
-    mutating func check(_ action: SchedulerAction, before: Scheduler) {
+    mutating func check(_ action: SchedulerAction) {
         switch action {
         case .startZygote, .fork, .inspect, .assign:
             if isShuttingDown { fail("\(action) after the shutdown began") }
@@ -12,10 +12,10 @@ extension SimulatedWorld {
             let isReady = scheduler.engines[id]?.phase == .ready && engines[id]?.isReady == true
             if !isReady { fail("\(request) is admitted to \(id), which is not ready") }
         case .evict(let id):
-            guard let engine = before.engines[id], let readyAt = engine.readyAt else {
-                return fail("\(id) is evicted before it was ready")
+            guard let engine = scheduler.engines[id], let readyAt = engine.readyAt else {
+                return fail("\(id) is evicted, and was never ready")
             }
-            if engine.phase != .ready { fail("\(id) is evicted while \(engine.phase)") }
+            if drainingBefore[id] != nil { fail("\(id) is evicted while it drains") }
             if readyAt + scheduler.limits.minimumResidency > now { fail("\(id) is evicted before its time") }
             if engines[id]?.inFlight != 0 { fail("\(id) is evicted while it is busy") }
             if scheduler.models[engine.model]?.specification.isPinned == true { fail("\(id) is pinned, but evicted") }
@@ -28,7 +28,7 @@ extension SimulatedWorld {
     }
 
     /// After the actions of one event.
-    mutating func checkState(before: Scheduler, actions: [SchedulerAction]) {
+    mutating func checkState(after actions: [SchedulerAction]) {
         if let violation = scheduler.violation { fail(violation) }
         if let mistake = ledger.mistake { fail(mistake) }
         for device in scheduler.devices where scheduler.usedBytes(device.id) > device.memoryBytes {
@@ -39,13 +39,37 @@ extension SimulatedWorld {
         }
         let waiting = scheduler.models.values.reduce(0) { $0 + $1.waitingCount }
         if waiting != ledger.waitingCount { fail("\(ledger.waitingCount) requests wait, \(waiting) are known") }
-        let ready = { (scheduler: Scheduler) in Set(scheduler.engines.values.filter { $0.phase == .ready }.map(\.id)) }
-        if ready(before) != ready(scheduler), !actions.contains(.publishRoutes) {
+        checkEngines(after: actions)
+        for runtime in scheduler.runtimes.keys {
+            let zygotes = scheduler.processes.values.count {
+                $0.role == .zygote && $0.runtime == runtime && $0.state != .ending(nil)
+            }
+            if zygotes > 1 { fail("\(runtime) has \(zygotes) zygotes") }
+        }
+    }
+
+    private mutating func checkEngines(after actions: [SchedulerAction]) {
+        var ready: Set<EngineID> = []
+        var draining: [EngineID: Moment?] = [:]
+        for engine in scheduler.engines.values {
+            switch engine.phase {
+            case .ready:
+                ready.insert(engine.id)
+                if engines[engine.id]?.isClosed == true { fail("\(engine.id) is ready, but takes no requests") }
+            case .draining: draining[engine.id] = engine.drainBy
+            case .stopping:
+                if let drainBy = drainingBefore[engine.id], let drainBy, drainBy <= now {
+                    count("drain timeout")
+                    if engines[engine.id]?.inFlight == 0 { fail("\(engine.id) drained on with nothing in flight") }
+                }
+            case .queued, .placing, .starting: break
+            }
+        }
+        if ready != readyBefore, !actions.contains(.publishRoutes) {
             fail("the ready engines have changed, and no routes are published")
         }
-        for engine in scheduler.engines.values where engine.phase == .ready && engines[engine.id]?.isClosed == true {
-            fail("\(engine.id) is ready, but takes no requests any more")
-        }
+        readyBefore = ready
+        drainingBefore = draining
     }
 
     /// When nothing is left to happen: nobody waits for anything.

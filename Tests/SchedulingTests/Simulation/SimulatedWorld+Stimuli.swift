@@ -6,9 +6,17 @@ extension SimulatedWorld {
     mutating func stimulate() {
         guard stimuliLeft > 0 else {
             isCalm = true
+            // Some worlds come to rest before they are shut down.
+            if random.chance(50) { plan(.shutdown, after: .zero) }
             return
         }
         stimuliLeft -= 1
+        // Things that happen together stand in line together.
+        for _ in 0..<random.number(1...2) { doSomething() }
+        agenda.plan(.stimulus, at: now + pause())
+    }
+
+    private mutating func doSomething() {
         switch random.number(1...100) {
         case ...40: for _ in 0..<random.number(1...3) { sendRequest() }
         case ...48: leave()
@@ -19,10 +27,9 @@ extension SimulatedWorld {
         case ...87: killProcess(where: { $0.role == .zygote })
         case ...91: killProcess(where: { _ in true })
         case ...98: if let event = random.pick(Array(repeatable.suffix(60))) { plan(event, after: .zero) }
-        case 99: if random.chance(15) { plan(.shutdown, after: .zero) }
+        case 99: if random.chance(30) { plan(.shutdown, after: .zero) }
         default: plan(.tick, after: .zero)
         }
-        agenda.plan(.stimulus, at: now + pause())
     }
 
     private mutating func pause() -> Duration {

@@ -43,6 +43,11 @@ struct SimulatedWorld {
     /// Events that can come twice, or late.
     var repeatable: [SchedulerEvent] = []
     var eventCount = 0
+    /// The scheduler's ready and draining engines after the event before.
+    var readyBefore: Set<EngineID> = []
+    var drainingBefore: [EngineID: Moment?] = [:]
+    /// How often what happened: a world in which little happens proves little.
+    var tally: [String: Int] = [:]
     /// The first thing that was wrong.
     var failure: String?
     /// What happened, for people; nil: not wanted.
@@ -103,22 +108,26 @@ struct SimulatedWorld {
         guard failure == nil, note(event) else { return }
         eventCount += 1
         trace?.append("\(now.nanoseconds / 1_000_000) ms: \(event)")
-        let before = scheduler
-        let usage = engines.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
+        let usage = engines.filter { scheduler.engines[$0.key] != nil }.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
         let actions = scheduler.decide(event, at: now, usage: usage)
         for action in actions {
             trace?.append("    -> \(action)")
-            check(action, before: before)
+            check(action)
             carryOut(action)
         }
-        checkState(before: before, actions: actions)
+        checkState(after: actions)
     }
 
     /// Keeps the world's own books of an event; says false if it is to be dropped.
     private mutating func note(_ event: SchedulerEvent) -> Bool {
         switch event {
         case .request(let id, _, _): ledger.arrived(id)
-        case .returned(let id, _, _, _): return ledger.cameBack(id)
+        case .returned(let id, _, _, _):
+            count(isShuttingDown ? "returned in shutdown" : "returned")
+            return ledger.cameBack(id)
+        case .evictionRefused(let id):
+            let isUnwanted = isShuttingDown || scheduler.engines[id]?.drainBy == nil
+            count(isUnwanted ? "eviction refused too late" : "eviction refused")
         case .withdraw(let id): ledger.withdrawn(id)
         case .processGone(let id, _): processes[id]?.isGone = true
         case .ready(let id, _): engines[id]?.isReady = true
@@ -137,6 +146,8 @@ struct SimulatedWorld {
     mutating func plan(_ event: SchedulerEvent, after delay: Duration) {
         agenda.plan(.event(event), at: now + delay)
     }
+
+    mutating func count(_ occurrence: String) { tally[occurrence, default: 0] += 1 }
 
     mutating func fail(_ reason: String) {
         if failure == nil { failure = reason }

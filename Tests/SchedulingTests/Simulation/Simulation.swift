@@ -6,12 +6,13 @@ enum Simulation {
     struct Run {
         let failure: String?
         let events: Int
+        let tally: [String: Int]
     }
 
     static func run(seed: UInt64, stimuli: Int = stimuli) -> Run {
         var world = SimulatedWorld(seed: seed, stimuli: stimuli, isTraced: false)
         world.run()
-        return Run(failure: world.failure, events: world.eventCount)
+        return Run(failure: world.failure, events: world.eventCount, tally: world.tally)
     }
 
     /// The fewest stimuli with which the seed still fails, found by halving, and what happens then, for people.

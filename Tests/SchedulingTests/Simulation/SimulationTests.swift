@@ -18,7 +18,10 @@ import Testing
             let seed = UInt64(number)
             let run = Simulation.run(seed: seed)
             events += run.events
-            if run.failure != nil { return Issue.record(explanation(seed)) }
+            if run.failure != nil {
+                Issue.record(explanation(seed))
+                return
+            }
         }
         // A world in which little happens proves little.
         #expect(events > Self.sequences / Self.parts * 150)

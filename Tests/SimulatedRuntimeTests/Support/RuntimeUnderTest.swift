@@ -11,6 +11,7 @@ final class RuntimeUnderTest {
     let folder: URL
     let controller: TestController
     let zygotePidfd: Int32
+    private var childPidfds: [Int32] = []
     var socket: String { folder.appendingPathComponent("e.sock").path }
     var zygoteLog: String { (try? String(contentsOf: folder.appendingPathComponent("p-1.log"), encoding: .utf8)) ?? "" }
 
@@ -31,7 +32,6 @@ final class RuntimeUnderTest {
     }
 
     deinit {
-        // The controller is gone for good; what is left ends with the zygote's group or alone.
         _ = wc_pidfd_signal(zygotePidfd, SIGKILL)
         for pidfd in childPidfds {
             _ = wc_pidfd_signal(pidfd, SIGKILL)
@@ -43,8 +43,6 @@ final class RuntimeUnderTest {
         close(zygotePidfd)
         try? FileManager.default.removeItem(at: folder)
     }
-
-    private var childPidfds: [Int32] = []
 
     func hello(from process: String) throws -> Hello {
         try controller.next(from: process) { if case .hello(let hello) = $0 { hello } else { nil } }

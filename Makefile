@@ -1,0 +1,51 @@
+# Everything a person or CI does with this project. `make run` is all that a stranger needs.
+
+PYTHON_ENVIRONMENT := .venv
+PYTHON := $(PYTHON_ENVIRONMENT)/bin/python
+MODEL := models/SmolLM2-135M-Instruct
+RELEASE := .build/release
+# Output of the real processes in a test is kept when it fails; nothing else is written outside .build.
+SWIFT_TEST := swift test --skip-build
+
+.PHONY: run setup build lint test test-fast test-real build-tests bench-cold-start clean
+
+## Sets up what is missing, serves worker-controller.yaml, asks the demo model a question, and serves on until Ctrl-C.
+run: setup build
+	@scripts/run-demo.sh $(RELEASE)/worker-controller
+
+## The Python environment and the demo model.
+setup:
+	@scripts/system-packages.sh
+	@Runtimes/vllm/setup.sh $(PYTHON_ENVIRONMENT)
+	@$(PYTHON) -m worker_controller_vllm.demo_model $(MODEL)
+
+## The release binary, .build/release/worker-controller.
+build:
+	swift build -c release --product worker-controller
+
+lint: setup
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+	$(PYTHON) -m ruff check Runtimes
+	$(PYTHON) -m ruff format --check Runtimes
+
+## All tests: those without Python first, then those with real vLLM.
+test: lint test-fast test-real
+
+build-tests:
+	swift build --build-tests
+
+test-fast: setup build-tests
+	$(SWIFT_TEST) --skip RealRuntimeTests
+	$(PYTHON) -m pytest Runtimes/vllm -q -m "not real"
+
+test-real: setup build-tests
+	$(PYTHON) -m pytest Runtimes/vllm -q -m real
+	$(SWIFT_TEST) --no-parallel --filter RealRuntimeTests
+
+## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 20 minutes.
+bench-cold-start: setup
+	swift build -c release
+	$(RELEASE)/cold-start-benchmark
+
+clean:
+	rm -rf .build run
