@@ -117,7 +117,7 @@ let package = Package(
             name: "FaultTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],
             path: "Tests/Faults", swiftSettings: settings),
         .testTarget(
-            name: "RealRuntimeTests", dependencies: ["TestSupport", "worker-controller"],
+            name: "RealRuntimeTests", dependencies: ["TestSupport", "worker-controller", httpClient, nio("NIOCore")],
             path: "Tests/RealRuntime", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -7,8 +7,10 @@ public enum Epoch {
     public static func next(in directory: RunDirectory) throws -> Int {
         let file = directory.epochFile
         var epoch = 1
-        if let text = try? String(contentsOfFile: file, encoding: .utf8) {
-            guard let last = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)), last > 0 else {
+        if FileManager.default.fileExists(atPath: file) {
+            // One that cannot be read is no reason to begin again: names of an old epoch would be used twice.
+            let text = String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)
+            guard let last = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)), last > 0, last < Int.max else {
                 throw ControllerError(
                     .internal, "\(file) should hold one number and holds '\(text)'. Remove the run directory.")
             }

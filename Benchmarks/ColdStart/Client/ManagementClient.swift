@@ -37,36 +37,32 @@ struct ManagementClient {
 
     let endpoint: Endpoint
 
-    func workers() throws -> [Worker] { try decoded(WorkerList.self, "GET", "/workers").workers }
-    func engines() throws -> [Engine] { try decoded(EngineList.self, "GET", "/engines").engines }
-    func runtimes() throws -> [Runtime] { try decoded(RuntimeList.self, "GET", "/runtimes").runtimes }
+    func workers() throws -> [Worker] { try decoded(WorkerList.self, "/workers").workers }
+    func engines() throws -> [Engine] { try decoded(EngineList.self, "/engines").engines }
+    func runtimes() throws -> [Runtime] { try decoded(RuntimeList.self, "/runtimes").runtimes }
     /// Returns when the memory is back.
-    func unload(_ model: String) throws { try succeed("POST", "/models/\(model)/unload") }
+    func unload(_ model: String) throws { _ = try call("POST", "/models/\(model)/unload") }
     /// Returns when the model is ready.
-    func load(_ model: String) throws { try succeed("POST", "/models/\(model)/load") }
+    func load(_ model: String) throws { _ = try call("POST", "/models/\(model)/load") }
 
-    private func succeed(_ method: String, _ path: String) throws {
-        let (status, body) = try call(method, path)
-        guard status == 200 else {
-            let text = String(decoding: body.prefix(1000), as: UTF8.self)
-            throw BenchmarkError("\(method) \(path) was answered with status \(status): \(text)")
+    /// The controller says that it cannot answer now, as while it starts.
+    struct Unavailable: Error, CustomStringConvertible { let description: String }
+
+    private func decoded<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
+        let body = try call("GET", path)
+        do {
+            return try JSONDecoder().decode(type, from: Data(body))
+        } catch {
+            throw BenchmarkError("The answer to GET \(path) is not as expected: \(error)")
         }
     }
 
-    private func decoded<Value: Decodable>(_ type: Value.Type, _ method: String, _ path: String) throws -> Value {
-        let (status, body) = try call(method, path)
-        guard status == 200, let value = try? JSONDecoder().decode(type, from: Data(body)) else {
-            let text = String(decoding: body.prefix(1000), as: UTF8.self)
-            throw BenchmarkError("\(method) \(path) was answered with status \(status): \(text)")
-        }
-        return value
-    }
-
-    /// - Throws: `Connection.Refused` while nobody listens.
-    private func call(_ method: String, _ path: String) throws -> (status: Int, body: [UInt8]) {
+    /// - Throws: `Connection.Refused` while nobody listens, `Unavailable`, or a `BenchmarkError`.
+    private func call(_ method: String, _ path: String) throws -> [UInt8] {
         let deadline = Instant.now + .seconds(300)
         let connection = try Connection(to: endpoint, by: deadline)
-        let head = "\(method) \(path) HTTP/1.1\r\nHost: \(endpoint.host)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        let head =
+            "\(method) \(path) HTTP/1.1\r\nHost: \(endpoint.host)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         try connection.send(Array(head.utf8), by: deadline)
         var parser = ResponseParser()
         var body: [UInt8] = []
@@ -78,6 +74,9 @@ struct ManagementClient {
                 body += try parser.consume(bytes)
             }
         }
-        return (parser.status, body)
+        if parser.status == 200 { return body }
+        let text = String(decoding: body.prefix(1000), as: UTF8.self)
+        let message = "\(method) \(path) was answered with status \(parser.status): \(text)"
+        throw parser.status == 503 ? Unavailable(description: message) : BenchmarkError(message) as any Error
     }
 }

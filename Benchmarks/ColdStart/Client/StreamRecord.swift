@@ -44,7 +44,8 @@ struct StreamRecord {
             isDone = true
             return
         }
-        guard let chunk = try? JSONDecoder().decode(Chunk.self, from: Data(event.utf8)), let choices = chunk.choices else {
+        guard let chunk = try? JSONDecoder().decode(Chunk.self, from: Data(event.utf8)), let choices = chunk.choices
+        else {
             throw BenchmarkError("The stream has an event that is no part of an answer: \(event.prefix(500))")
         }
         if let tokens = chunk.usage?.completionTokens { completionTokens = tokens }

@@ -74,10 +74,13 @@ final class ChildProcess {
     static func output(of command: [String], in folder: String) -> String? {
         let log = folder + "/output-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: log) }
-        guard let child = try? ChildProcess(command, environment: ProcessInfo.processInfo.environment, log: log),
-            (try? Interruption.poll(
-                every: .milliseconds(5), for: .seconds(60), what: "", { child.isRunning ? nil : true })) != nil
-        else { return nil }
+        let environment = ProcessInfo.processInfo.environment
+        guard let child = try? ChildProcess(command, environment: environment, log: log) else { return nil }
+        defer { child.end(grace: .zero) }
+        let ended: Void? = try? Interruption.poll(every: .milliseconds(5), for: .seconds(60), what: command[0]) {
+            child.isRunning ? nil : ()
+        }
+        guard ended != nil else { return nil }
         return try? String(contentsOfFile: log, encoding: .utf8)
     }
 }

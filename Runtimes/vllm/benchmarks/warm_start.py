@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -156,6 +157,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = options.model.absolute()
+    # So that a time limit, too, ends what was started here.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="worker-controller-benchmark-") as folder, contextlib.ExitStack() as stack:
         work = Path(folder)

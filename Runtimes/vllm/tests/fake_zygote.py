@@ -24,7 +24,7 @@ def play(process: EngineProcess) -> None:
     if "report" in script:
         write_report(script["report"])
     if "exit" in script:
-        os._exit(script["exit"])
+        process.end(script["exit"])
     try:
         if "fail" in script:
             raise ValueError(script["fail"])

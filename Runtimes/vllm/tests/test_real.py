@@ -174,13 +174,13 @@ def test_a_client_that_goes_away_aborts_its_request(engine: Engine, runtime: Rea
 
 
 def test_a_stream_goes_on_while_the_controller_is_replaced(engine: Engine, runtime: RealRuntime) -> None:
-    options = {"max_tokens": 200, "ignore_eos": True}
+    options = {"max_tokens": 100, "ignore_eos": True}
     undisturbed = post(engine, "/v1/completions", prompt="A long story:", **options)["choices"][0]["text"]
     received: list[str] = []
     first = threading.Event()
 
     def read() -> None:
-        for text in stream(engine.socket, "smol", "A long story:", 200, ignore_eos=True):
+        for text in stream(engine.socket, "smol", "A long story:", 100, ignore_eos=True):
             received.append(text)
             first.set()
 

@@ -4,7 +4,9 @@ import itertools
 import os
 from argparse import ArgumentParser
 
-from worker_controller_vllm import compat, engine_config
+from worker_controller_vllm import engine_config
+from worker_controller_vllm.compat import config
+from worker_controller_vllm.compat import core as compat
 from worker_controller_vllm.engine_process import EngineProcess
 from worker_controller_vllm.messages import Assign
 
@@ -13,14 +15,14 @@ def run(process: EngineProcess, parser: ArgumentParser) -> None:
     """The main thread of a core, from before its assignment to its end."""
     assignment = process.wait_for_assignment()
     try:
-        compat.name_process("EngineCore")
+        config.name_process("EngineCore")
         _use_threads(assignment)
-        args, engine_args, config = engine_config.make(parser, assignment)
+        _, engine_args, vllm_config = engine_config.make(parser, assignment)
         process.stage_done("config")
         counter = _Counter()
         process.count_progress_with(counter.value)
         compat.run_core(
-            config,
+            vllm_config,
             compat.log_stats_of(engine_args),
             assignment.input_socket,
             assignment.output_socket,

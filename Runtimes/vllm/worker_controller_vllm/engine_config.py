@@ -4,7 +4,8 @@ import os
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from worker_controller_vllm import arguments, compat
+from worker_controller_vllm import arguments
+from worker_controller_vllm.compat import config as compat
 from worker_controller_vllm.messages import Assign
 
 EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"

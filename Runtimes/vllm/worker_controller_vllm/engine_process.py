@@ -69,7 +69,8 @@ class EngineProcess:
 
     def stage_done(self, stage: str) -> None:
         """Reports the end of the current stage of the start."""
-        self._send_stage(stage, self._stages.end(stage), None)
+        for name, milliseconds in self._stages.end(stage):
+            self._send_stage(name, milliseconds, None)
 
     def fail(self, error: BaseException) -> NoReturn:
         """Ends the process after an error; during the start this is reported as the current stage's failure."""

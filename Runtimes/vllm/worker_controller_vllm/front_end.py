@@ -6,7 +6,10 @@ import socket
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from worker_controller_vllm import compat, engine_config
+from worker_controller_vllm import engine_config
+from worker_controller_vllm.compat import fallback
+from worker_controller_vllm.compat import front_end as compat
+from worker_controller_vllm.compat.config import name_process
 from worker_controller_vllm.engine_process import EngineProcess
 from worker_controller_vllm.messages import Assign
 from worker_controller_vllm.process_log import logger
@@ -25,7 +28,7 @@ def run(process: EngineProcess, parser: ArgumentParser) -> None:
     try:
         # First of all: the core, loading at the same time, must find its front end's sockets.
         addresses = compat.client_addresses(assignment.input_socket, assignment.output_socket)
-        compat.name_process("APIServer")
+        name_process("APIServer")
         args, engine_args, config = engine_config.make(parser, assignment)
         compat.log_server_start(args)
         compat.skip_needless_processors()
@@ -72,11 +75,11 @@ async def _build_early(config: Any, args: Namespace) -> tuple[Any | None, Any | 
     tasks = compat.predicted_tasks(config)
     if tasks is None or args.lora_modules:
         return None, None, None
-    engine = compat.make_early_engine(config)
     try:
+        engine = compat.make_early_engine(config)
         return engine, await compat.build_application(engine, args, tasks), tasks
-    except AttributeError as error:
-        compat.fallback("building the application before the core is ready", error)
+    except (AttributeError, ImportError, TypeError) as error:
+        fallback("building the application before the core is ready", error)
         return None, None, None
 
 

@@ -21,12 +21,17 @@ class Stages:
         """The stage that the start is in; None when all have ended."""
         return self._left[0] if self._left else None
 
-    def end(self, stage: str) -> float:
-        """Ends `stage`, which must be the current one; returns how long it took, in milliseconds."""
-        if stage != self.current:
+    def end(self, stage: str) -> list[tuple[str, float]]:
+        """Ends `stage`; returns what is to be reported: its name and milliseconds.
+
+        Stages before it that could not be told apart from it come first, with no time of their own.
+        """
+        if stage not in self._left:
             raise ValueError(f"stage {stage} ended while the start was in {self.current}")
-        self._left.pop(0)
-        return self._lap()
+        place = self._left.index(stage)
+        missed = [(name, 0.0) for name in self._left[:place]]
+        del self._left[: place + 1]
+        return [*missed, (stage, self._lap())]
 
     def interrupt(self) -> float:
         """How long the current stage has run, in milliseconds; no stage follows."""

@@ -7,6 +7,7 @@ import platform
 from importlib import resources
 
 from worker_controller_vllm import compat, core, front_end
+from worker_controller_vllm.compat import zygote
 from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.runtime import Role
 
@@ -24,10 +25,10 @@ class VllmRuntime:
         """Imports everything that a front end or core will need. No device, no model, no thread."""
         import_listed()
         compat.warn_of_unchecked_version()
-        compat.configure_logging_once()
-        parser = compat.make_parser()
-        compat.load_general_plugins()
-        compat.register_kernel_overrides_once()
+        zygote.configure_logging_once()
+        parser = zygote.make_parser()
+        zygote.load_general_plugins()
+        zygote.register_kernel_overrides_once()
         self.roles = {
             "front_end": functools.partial(front_end.run, parser=parser),
             "core": functools.partial(core.run, parser=parser),

@@ -111,6 +111,8 @@ class Zygote:
             process.start()
             self._roles[request.role](process)
             status = EXIT_STOPPED
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else EXIT_STOPPED
         except BaseException:
             logger.exception("%s (%s) failed", request.process, request.role)
         finally:

@@ -56,6 +56,15 @@ struct ClientConnection {
     /// No further request after this one.
     mutating func endAfterAnswer() { isKeptAlive = false }
 
+    /// No further request.
+    /// - Returns: whether there is none now, so that the connection can end.
+    mutating func drain() -> Bool {
+        isKeptAlive = false
+        guard phase == .idle else { return false }
+        phase = .ending
+        return true
+    }
+
     /// The answer is complete, however much of the request came.
     mutating func answered() {
         // The rest of a request that was answered early would have to be read, however long it is.

@@ -105,8 +105,7 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// Ends the connection now if it is idle, otherwise after the present answer.
     func drain() {
-        connection.endAfterAnswer()
-        if connection.phase == .idle { context?.close(promise: nil) }
+        if connection.drain(), let context { end(context) }
     }
 
     // MARK: Requests
@@ -200,7 +199,7 @@ final class ClientHandler: ChannelInboundHandler {
         finish()
     }
 
-    /// Ends the connection so that the last answer arrives. Closing it while bytes from the client are unread would reset
+    /// Ends the connection so that the last answer arrives whole. Closing it while bytes from the client are unread would reset
     /// it, and the answer with it: so our half ends first, and what comes is thrown away for a while.
     private func end(_ context: ChannelHandlerContext) {
         let closed = context.eventLoop.makePromise(of: Void.self)

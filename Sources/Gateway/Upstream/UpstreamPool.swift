@@ -4,8 +4,9 @@ import NIOPosix
 
 /// The connections of one event loop to its upstreams. Used on that loop only, and so without a lock.
 final class UpstreamPool {
-    /// Idle connections that are kept for each upstream.
-    private static let idleLimit = 32
+    /// Idle connections that are kept for each upstream: as many as an engine has permits unless it is told otherwise.
+    /// Fewer would be made and ended all the time when that many clients are served in turns.
+    private static let idleLimit = 256
 
     private let eventLoop: any EventLoop
     private var idle: [UpstreamAddress: [UpstreamConnection]] = [:]

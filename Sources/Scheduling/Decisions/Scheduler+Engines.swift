@@ -126,11 +126,13 @@ extension Scheduler {
     }
 
     mutating func evictionRefused(_ id: EngineID) {
-        guard engines[id]?.phase == .draining else { return }
+        guard let engine = engines[id], engine.phase == .draining else { return }
+        // Meanwhile somebody may have asked for its end, and that can not be refused.
+        if isShuttingDown || !engine.unloads.isEmpty { return drain(id) }
         engines[id]?.phase = .ready
         engines[id]?.drainBy = nil
         actions.append(.publishRoutes)
-        actions.append(.watch(id))
+        dispatch(engine.model)
     }
 
     /// Ends the engine's processes. It is gone when they are.

@@ -51,10 +51,12 @@ extension Scheduler {
         engines.values.reduce(0) { $0 + ($1.device == device ? $1.footprint ?? 0 : 0) }
     }
 
+    /// What can not be had by waiting. A pinned model that is being unloaded gives its memory back like any other.
     private func pinnedBytes(_ device: DeviceID) -> Int {
         engines.values.reduce(0) { sum, engine in
             let isPinned = models[engine.model]?.specification.isPinned == true
-            return sum + (engine.device == device && isPinned ? engine.footprint ?? 0 : 0)
+            let stays = engine.phase != .draining && engine.phase != .stopping
+            return sum + (engine.device == device && isPinned && stays ? engine.footprint ?? 0 : 0)
         }
     }
 

@@ -102,7 +102,9 @@ extension Scheduler {
                 ControllerError(
                     .startFailed,
                     "'\(engine.model)' has no process to run in; its runtime '\(runtime)' failed: \(reason)",
-                    retryAfter: runtimes[runtime]?.backoff.remaining(at: now)),
+                    retryAfter: runtimes[runtime].flatMap {
+                        $0.backoff.remaining(at: now) ?? $0.poolBackoff.remaining(at: now)
+                    }),
                 log: log)
         }
     }

@@ -31,6 +31,7 @@ extension Scheduler {
 
     mutating func putBack(_ id: RequestID, model name: String, bytes: Int, since: Moment) {
         guard let model = model(named: name) else { return refuse(id, .engineGone) }
+        guard !isShuttingDown else { return refuse(id, .shuttingDown) }
         models[model]?.waiting.insert(
             WaitingRecord(id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout, tier: .hot), at: 0)
         ensureEngine(model)

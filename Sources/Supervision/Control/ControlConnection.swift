@@ -7,7 +7,7 @@ import Scheduling
 actor ControlConnection {
     /// Who dialled, as the kernel says.
     nonisolated let peer: PeerCredentials
-    private let outbound: NIOAsyncChannelOutboundWriter<ControlMessage>
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var lastID = 0
     private var pending: [Int: Pending] = [:]
     private var isClosed = false
@@ -19,14 +19,25 @@ actor ControlConnection {
         let deadline: Task<Void, Never>
     }
 
-    init(peer: PeerCredentials, outbound: NIOAsyncChannelOutboundWriter<ControlMessage>) {
+    init(peer: PeerCredentials, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
         self.peer = peer
         self.outbound = outbound
     }
 
     /// Sends what wants no answer.
     func send(_ message: ControlMessage) async throws {
-        try await outbound.write(message)
+        try await outbound.write(try Self.frame(message))
+    }
+
+    /// Encoded here rather than in the pipeline, where one message that is too long would fail all that follow.
+    private static func frame(_ message: ControlMessage) throws -> ByteBuffer {
+        var buffer = ByteBuffer()
+        do {
+            try FrameCodec.encode(message, into: &buffer)
+        } catch {
+            throw ControllerError(.badRequest, "A control message cannot be sent: \(error)")
+        }
+        return buffer
     }
 
     /// Sends a request and waits for its answer.
@@ -43,14 +54,14 @@ actor ControlConnection {
         }
         lastID += 1
         let id = lastID
-        let message = make(id, Int(limit.milliseconds))
+        let frame = try Self.frame(make(id, Int(limit.milliseconds)))
         let answer = try await withCheckedThrowingContinuation { continuation in
             let deadline = Task {
                 guard (try? await Task.sleep(for: limit)) != nil else { return }
                 self.expire(id, after: limit)
             }
             pending[id] = Pending(continuation: continuation, deadline: deadline)
-            writeRequest(message, id: id)
+            writeRequest(frame, id: id)
         }
         switch answer {
         case .failed(let failed): throw ControllerError(.startFailed, failed.reason)
@@ -84,10 +95,10 @@ actor ControlConnection {
     }
 
     /// Runs beside the wait for the answer, which it ends if the write fails.
-    private func writeRequest(_ message: ControlMessage, id: Int) {
+    private func writeRequest(_ frame: ByteBuffer, id: Int) {
         Task {
             do {
-                try await outbound.write(message)
+                try await outbound.write(frame)
             } catch {
                 guard let waiter = pending.removeValue(forKey: id) else { return }
                 waiter.deadline.cancel()

@@ -15,31 +15,20 @@ protocol ControlServerDelegate: Sendable {
 
 /// Listens on `run/control.sock` and speaks the control protocol with all who dial in.
 struct ControlServer: Sendable {
-    typealias Connection = NIOAsyncChannel<IncomingFrame, ControlMessage>
+    typealias Connection = NIOAsyncChannel<IncomingFrame, ByteBuffer>
 
     let path: String
-    let epoch: Int
-    let orphanTimeout: Duration
+    /// A process that has dialled has to say hello within this.
+    var helloLimit = Duration.seconds(10)
     let group: any EventLoopGroup
     let logger: Logger
-    /// A process that has dialled has to say hello within this.
-    private let helloLimit = Duration.seconds(10)
-
-    init(path: String, epoch: Int, orphanTimeout: Duration, group: any EventLoopGroup, logger: Logger) {
-        self.path = path
-        self.epoch = epoch
-        self.orphanTimeout = orphanTimeout
-        self.group = group
-        self.logger = logger
-    }
 
     /// Binds the socket. The run directory's mode keeps others out; the socket's own mode does so again.
     func bind() async throws -> NIOAsyncChannel<Connection, Never> {
         let listener = try await ServerBootstrap(group: group)
             .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandlers(
-                        ByteToMessageHandler(FrameDecoder()), MessageToByteHandler(FrameEncoder()))
+                    try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(FrameDecoder()))
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
@@ -141,13 +130,10 @@ struct ControlServer: Sendable {
             } else {
                 await delegate.received(message, from: process)
             }
-        case .unknownType(let type, let id):
-            try await connection.send(.error(ProtocolError(re: id, reason: "unknown type '\(type)'")))
-        case .malformed(let type, let id, let reason):
+        case .unknownType, .malformed:
             logger.warning(
-                "control message malformed",
-                metadata: ["process.id": "\(process)", "type": "\(type)", "reason": "\(reason)"])
-            try await connection.send(.error(ProtocolError(re: id, reason: "\(type): \(reason)")))
+                "control message not understood", metadata: ["process.id": "\(process)", "frame": "\(frame)"])
+            if let refusal = frame.refusal { try await connection.send(refusal) }
         }
     }
 

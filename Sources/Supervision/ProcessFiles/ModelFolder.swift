@@ -12,12 +12,16 @@ public enum ModelFolder {
                 "The model folder \(path) does not exist. Correct its path in the config, or put the model there.")
         }
         guard isDirectory.boolValue else { throw failure("The model path \(path) is a file; a model is a folder.") }
-        let names = try FileManager.default.contentsOfDirectory(atPath: path)
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw failure("The model folder \(path) cannot be read. Correct its mode or owner.")
+        }
         guard names.contains("config.json") else {
             throw failure(
                 "The model folder \(path) has no config.json, so it is not a model (it holds \(names.count) files).")
         }
-        let config = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
+        guard let config = FileManager.default.contents(atPath: path + "/config.json") else {
+            throw failure("\(path)/config.json cannot be read. Correct its mode or owner, or copy the model again.")
+        }
         guard (try? JSONSerialization.jsonObject(with: config)) is [String: Any] else {
             throw failure("\(path)/config.json is not a JSON object.")
         }
@@ -52,28 +56,41 @@ public enum ModelFolder {
     /// names (https://github.com/huggingface/safetensors, "Format").
     private static func checkSafetensors(_ file: String) throws {
         let size = try size(of: file)
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
+        guard let handle = FileHandle(forReadingAtPath: file) else {
+            throw failure("\(file) cannot be read. Correct its mode or owner.")
+        }
         defer { try? handle.close() }
-        let prefix = try handle.read(upToCount: 8) ?? Data()
-        guard prefix.count == 8 else { throw failure("\(file) is truncated: it has only \(size) bytes.") }
+        guard size >= 8, let prefix = try? handle.read(upToCount: 8), prefix.count == 8 else {
+            throw failure("\(file) is truncated: it has only \(size) bytes. Copy the model again.")
+        }
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length >= 2, length <= 100 << 20 else {
             throw failure("\(file) is not a safetensors file: it announces a header of \(length) bytes.")
         }
-        let header = try handle.read(upToCount: Int(length)) ?? Data()
-        guard header.count == Int(length) else {
-            throw failure("\(file) is truncated within its header (\(size) bytes).")
-        }
+        // Before the header is read, so that a few bytes cannot ask for memory that they do not fill.
+        let dataStart = 8 + Int(length)
+        guard size >= dataStart, let header = try? handle.read(upToCount: Int(length)), header.count == Int(length)
+        else { throw failure("\(file) is truncated within its header (\(size) bytes). Copy the model again.") }
         guard let tensors = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
-            throw failure("\(file) is damaged: its header is not JSON.")
+            throw failure("\(file) is damaged: its header is not a JSON object. Copy the model again.")
         }
-        let ends = tensors.values.compactMap { (($0 as? [String: Any])?["data_offsets"] as? [Int])?.last }
-        let expected = 8 + Int(length) + (ends.max() ?? 0)
-        guard size >= expected else {
+        let dataBytes = try tensors.filter { $0.key != "__metadata__" }.map { try dataEnd(of: $0, $1, file) }.max() ?? 0
+        let (expected, overflow) = dataStart.addingReportingOverflow(dataBytes)
+        guard !overflow, size >= expected else {
             throw failure(
-                "\(file) is truncated: it has \(size) bytes, and its header tells of \(expected). Copy the model again."
-            )
+                "\(file) is truncated: it has \(size) bytes, and its header tells of \(dataBytes) more than the "
+                    + "\(dataStart) before them. Copy the model again.")
         }
+    }
+
+    /// Where a tensor ends, in bytes from the end of the header.
+    private static func dataEnd(of name: String, _ tensor: Any, _ file: String) throws -> Int {
+        guard let offsets = (tensor as? [String: Any])?["data_offsets"] as? [Int], offsets.count == 2,
+            0 <= offsets[0], offsets[0] <= offsets[1]
+        else {
+            throw failure("\(file) is damaged: its header does not say where '\(name)' lies. Copy the model again.")
+        }
+        return offsets[1]
     }
 
     private static func size(of file: String) throws -> Int {
@@ -81,6 +98,8 @@ public enum ModelFolder {
         guard stat(file, &status) == 0 else {
             throw failure("\(file) cannot be read: \(String(cString: strerror(errno)))")
         }
+        // Opening a pipe would wait for its writer.
+        guard status.st_mode & S_IFMT == S_IFREG else { throw failure("\(file) is not a file. Copy the model again.") }
         return Int(status.st_size)
     }
 

@@ -4,10 +4,10 @@ import Foundation
 public enum ProcFS {
     /// Start time in clock ticks since boot; nil if there is no such process.
     static func startTime(pid: Int) -> UInt64? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-            // The name in parentheses may hold anything, spaces and parentheses included.
-            let nameEnd = text.lastIndex(of: ")")
-        else { return nil }
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
+        // The name in parentheses may hold anything: spaces, parentheses, half a character.
+        let text = String(decoding: data, as: UTF8.self)
+        guard let nameEnd = text.lastIndex(of: ")") else { return nil }
         let fields = text[nameEnd...].split(separator: " ")
         return fields.count > 20 ? UInt64(fields[20]) : nil
     }

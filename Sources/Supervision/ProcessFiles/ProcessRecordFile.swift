@@ -37,12 +37,21 @@ struct ProcessRecordFile: Codable, Equatable {
         }
     }
 
-    static func all(in directory: RunDirectory) throws -> [ProcessRecordFile] {
-        try FileManager.default.contentsOfDirectory(atPath: directory.records)
-            .filter { $0.hasSuffix(".json") }
-            .map { name in
-                let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory.records)/\(name)"))
-                return try JSONDecoder().decode(ProcessRecordFile.self, from: data)
+    /// - Returns: the records, and the files that should hold one and do not.
+    static func all(in directory: RunDirectory) throws -> (records: [ProcessRecordFile], damaged: [String]) {
+        var records: [ProcessRecordFile] = []
+        var damaged: [String] = []
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory.records).sorted()
+        where name.hasSuffix(".json") {
+            let file = "\(directory.records)/\(name)"
+            if let data = FileManager.default.contents(atPath: file),
+                let record = try? JSONDecoder().decode(ProcessRecordFile.self, from: data)
+            {
+                records.append(record)
+            } else {
+                damaged.append(file)
             }
+        }
+        return (records, damaged)
     }
 }

@@ -7,12 +7,14 @@ import Scheduling
 extension ProcessSupervisor: ControlServerDelegate {
     func welcome(_ hello: Hello, on connection: ControlConnection) async throws {
         guard hello.epoch == epoch else {
-            endSurvivor(hello)
+            endUnknown(hello)
             throw ControllerError(
                 .conflict, "The process is of epoch \(hello.epoch), and this controller's is \(epoch).")
         }
         let id = ProcessID(hello.process)
-        guard let process = processes[id], process.role.rawValue == hello.role.rawValue,
+        let process = processes[id]
+        if process == nil { endUnknown(hello) }
+        guard let process, process.role.rawValue == hello.role.rawValue,
             process.runtime.description == hello.runtime
         else {
             throw ControllerError(.conflict, "No \(hello.role.rawValue) '\(hello.process)' is expected here.")
@@ -30,16 +32,23 @@ extension ProcessSupervisor: ControlServerDelegate {
         processes[id]?.connectionEnd = OneShot()
         if isFirst { processes[id]?.greetedAt = .now }
         if let versions = hello.versions { processes[id]?.versions = versions }
-        try await connection.send(
-            .welcome(
-                Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
+        do {
+            try await connection.send(
+                .welcome(
+                    Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
+        } catch {
+            // It dials again, and has not been verified by then.
+            if isFirst { processes[id]?.greetedAt = nil }
+            await connectionEnded(connection, of: id)
+            throw error
+        }
         if isFirst { jobs.start { await self.verify(id, connection) } }
     }
 
     /// A process counts only once it has answered.
     private func verify(_ id: ProcessID, _ connection: ControlConnection) async {
         do {
-            let answer = try await connection.request(within: .seconds(10)) {
+            let answer = try await connection.request(within: answerLimit) {
                 .ping(Ping(id: $0, deadlineMilliseconds: $1))
             }
             guard case .pong(let pong) = answer, let process = processes[id] else { return }
@@ -92,10 +101,10 @@ extension ProcessSupervisor: ControlServerDelegate {
             processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
             writeRecord(of: assignment.frontEnd)
             let order = order(assignment, serving)
-            async let first = toCore.request(within: .seconds(10)) { [order] in
+            async let first = toCore.request(within: answerLimit) { [order] in
                 .assign(order.addressed(id: $0, deadline: $1, peer: frontEndPid))
             }
-            async let second = toFrontEnd.request(within: .seconds(10)) { [order] in
+            async let second = toFrontEnd.request(within: answerLimit) { [order] in
                 .assign(order.addressed(id: $0, deadline: $1, peer: corePid))
             }
             _ = try await (first, second)

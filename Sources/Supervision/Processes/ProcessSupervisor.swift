@@ -16,6 +16,8 @@ public actor ProcessSupervisor {
     let runtimes: [RuntimeName: RuntimeProgram]
     let jobs: JobRunner
     let logger: Logger
+    /// How long a process may take to answer.
+    let answerLimit: Duration
     private let server: ControlServer
     private var report: Report?
     var processes: [ProcessID: SupervisedProcess] = [:]
@@ -25,7 +27,8 @@ public actor ProcessSupervisor {
 
     public init(
         directory: RunDirectory, epoch: Int, orphanTimeout: Duration, logBytes: Int,
-        runtimes: [RuntimeName: RuntimeProgram], group: any EventLoopGroup, jobs: JobRunner, logger: Logger
+        runtimes: [RuntimeName: RuntimeProgram], answerLimit: Duration = .seconds(10), group: any EventLoopGroup,
+        jobs: JobRunner, logger: Logger
     ) {
         self.directory = directory
         self.epoch = epoch
@@ -34,8 +37,8 @@ public actor ProcessSupervisor {
         self.runtimes = runtimes
         self.jobs = jobs
         self.logger = logger
-        server = ControlServer(
-            path: directory.controlSocket, epoch: epoch, orphanTimeout: orphanTimeout, group: group, logger: logger)
+        self.answerLimit = answerLimit
+        server = ControlServer(path: directory.controlSocket, group: group, logger: logger)
     }
 
     /// Serves the control socket until the task is cancelled.
@@ -65,7 +68,7 @@ public actor ProcessSupervisor {
     public func startZygote(_ id: ProcessID, _ runtime: RuntimeName) async {
         do {
             guard let program = runtimes[runtime] else { throw ControllerError(.internal, "No runtime '\(runtime)'.") }
-            try enter(id, .zygote, runtime)
+            enter(id, .zygote, runtime)
             let log = directory.log(of: id)
             let arguments = [
                 "--control", directory.controlSocket, "--process", id.description, "--runtime", runtime.description,
@@ -85,11 +88,11 @@ public actor ProcessSupervisor {
         _ device: DeviceSpecification
     ) async {
         do {
-            try enter(id, role, runtime)
+            enter(id, role, runtime)
             guard let connection = processes[zygote]?.connection else {
                 throw ControllerError(.startFailed, "The zygote \(zygote) of runtime '\(runtime)' is not connected.")
             }
-            let answer = try await connection.request(within: .seconds(10)) { number, deadline in
+            let answer = try await connection.request(within: answerLimit) { number, deadline in
                 .fork(
                     Fork(
                         id: number, deadlineMilliseconds: deadline, process: id.description,
@@ -112,13 +115,13 @@ public actor ProcessSupervisor {
     }
 
     /// Enters it into the table and, before it can leave anything behind, into the records.
-    private func enter(_ id: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName) throws {
+    private func enter(_ id: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName) {
         let names = role == .zygote ? [] : [directory.temporaryDirectory(of: id, epoch: epoch)]
         let record = ProcessRecordFile(
             process: id.description, role: role.rawValue, pid: nil, startTime: nil, names: names)
         processes[id] = SupervisedProcess(
             id: id, role: role, runtime: runtime, log: directory.log(of: id), record: record)
-        try record.write(in: directory)
+        writeRecord(of: id)
     }
 
     /// From now on its end is noticed.
@@ -136,7 +139,7 @@ public actor ProcessSupervisor {
         do {
             try processes[id]?.record.write(in: directory)
         } catch {
-            // A full disk must not stop serving; only the next controller's sweep knows less.
+            // A full disk must not stop serving or loading; only the next controller's sweep knows less.
             logger.error("process record not written", metadata: ["process.id": "\(id)", "error": "\(error)"])
         }
     }
@@ -170,8 +173,8 @@ public actor ProcessSupervisor {
     }
 
     private func awaitEnd(of id: ProcessID, _ watch: ProcessWatch) async {
-        await watch.waitForEnd()
-        guard let process = processes[id] else { return }
+        // Cancelled, the controller ends before the process, whose record is for the next one then.
+        guard await watch.waitForEnd(), let process = processes[id] else { return }
         // What it said last may still be on its way, and may say why it ended.
         if process.connection != nil { await process.connectionEnd.wait(atMost: .seconds(1)) }
         var exit = watch.reap()

@@ -44,8 +44,12 @@ final class ProcessWatch: Sendable {
     }
 
     /// Waits for its end. One task only.
-    func waitForEnd() async {
+    ///
+    /// - Returns: false if the task was cancelled: the process may live.
+    @discardableResult
+    func waitForEnd() async -> Bool {
         for await _ in ended {}
+        return !Task.isCancelled
     }
 
     func kill() {

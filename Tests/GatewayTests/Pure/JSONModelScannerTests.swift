@@ -60,7 +60,7 @@ struct JSONModelScannerTests {
         #expect(Self.scan(body) == .failure(.notJSON))
     }
 
-    @Test("It takes what Foundation's parser takes, and nothing else")
+    @Test("It takes what Foundation's parser takes, but for its one leniency, and nothing else")
     func differential() throws {
         var random = SeededGenerator(seed: 20_261_122)
         let seed = Array(#"{"model":"a","x":[1.5e3,-0,{"y":null,"z":"\u00e9\\"}],"t":true,"e":""}"#.utf8)
@@ -83,7 +83,11 @@ struct JSONModelScannerTests {
             case .success, .failure(.noModel):
                 accepted += 1
                 #expect(isJSON, "\(String(decoding: bytes, as: UTF8.self))")
-            case .failure(.notJSON): #expect(!isJSON, "\(String(decoding: bytes, as: UTF8.self))")
+            case .failure(.notJSON):
+                // Foundation lets a comma stand before a closing bracket; Python does not.
+                let text = String(decoding: bytes, as: UTF8.self)
+                let packed = text.filter { !$0.isWhitespace }
+                #expect(!isJSON || packed.contains(",}") || packed.contains(",]"), "\(text)")
             case .failure: break
             }
         }

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Testing
 
 /// One end of a connection, byte by byte as the test wants it.
 final class Wire: Sendable {
@@ -50,9 +51,14 @@ final class Wire: Sendable {
     /// Takes the next whole message off what came.
     /// - Parameter hasBody: false for the answer to a HEAD.
     func message(hasBody: Bool = true) async throws -> Message {
-        let (message, rest) = try await inbound.wait(for: "a whole message") { Message.parse($0, hasBody: hasBody) }
-        inbound.update { $0.text = rest }
-        return message
+        _ = try await inbound.wait(for: "a whole message") { Message.parse($0, hasBody: hasBody) }
+        // Once more under the lock: more may have come meanwhile, and must not be lost.
+        let message = inbound.update { inbound in
+            let parsed = Message.parse(inbound, hasBody: hasBody)
+            inbound.text = parsed?.rest ?? inbound.text
+            return parsed?.0
+        }
+        return try #require(message)
     }
 
     final class Reader: ChannelInboundHandler {

@@ -24,7 +24,7 @@ struct Ledger {
     /// Two answers, or one for something that was never asked.
     private(set) var mistake: String?
 
-    var waitingCount: Int { requests.values.count { $0.state == .waiting } }
+    private(set) var waitingCount = 0
     var unsettled: [RequestID] {
         requests.filter { if case .settled = $0.value.state { false } else { true } }
             .keys.sorted { $0.number < $1.number }
@@ -42,30 +42,35 @@ struct Ledger {
         return CommandID(commandCount)
     }
 
-    mutating func arrived(_ id: RequestID) { requests[id]?.state = .waiting }
+    mutating func arrived(_ id: RequestID) { change(id, to: .waiting) }
 
     mutating func settle(_ id: RequestID, as outcome: String) {
         guard let request = requests[id], request.state == .waiting else {
             mistake = "\(id) is \(outcome), but it was \(requests[id].map { "\($0.state)" } ?? "never asked")"
             return
         }
-        requests[id]?.state = .settled(outcome)
+        change(id, to: .settled(outcome))
     }
 
     /// It was settled as admitted, and found no permit.
-    mutating func noPermit(_ id: RequestID) { requests[id]?.state = .returning }
+    mutating func noPermit(_ id: RequestID) { change(id, to: .returning) }
 
     /// Its client left. A request that is on its way back is dropped there.
     mutating func withdrawn(_ id: RequestID) {
         requests[id]?.clientLeft = true
-        if requests[id]?.state == .waiting { requests[id]?.state = .settled("withdrawn") }
+        if requests[id]?.state == .waiting { change(id, to: .settled("withdrawn")) }
     }
 
     /// Whether a returning request still has a client, and so waits again.
     mutating func cameBack(_ id: RequestID) -> Bool {
         let isWanted = requests[id]?.clientLeft == false
-        requests[id]?.state = isWanted ? .waiting : .settled("withdrawn")
+        change(id, to: isWanted ? .waiting : .settled("withdrawn"))
         return isWanted
+    }
+
+    private mutating func change(_ id: RequestID, to state: Request) {
+        waitingCount += (state == .waiting ? 1 : 0) - (requests[id]?.state == .waiting ? 1 : 0)
+        requests[id]?.state = state
     }
 
     mutating func complete(_ command: CommandID) {

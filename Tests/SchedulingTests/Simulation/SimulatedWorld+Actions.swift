@@ -6,7 +6,9 @@ extension SimulatedWorld {
     mutating func carryOut(_ action: SchedulerAction) {
         switch action {
         case .admit(let request, let engine, _, _): admit(request, to: engine)
-        case .refuse(let request, let error, _): ledger.settle(request, as: "refused: \(error.code.rawValue)")
+        case .refuse(let request, let error, _):
+            count(error.code.rawValue)
+            ledger.settle(request, as: "refused: \(error.code.rawValue)")
         case .watch(let engine): watch(engine)
         case .completeLoad(let command, _), .failLoad(let command, _, _), .completeUnload(let command, _):
             ledger.complete(command)
@@ -112,6 +114,9 @@ extension SimulatedWorld {
         if engines[id]?.inFlight == 0 {
             engines[id]?.isClosed = true
         } else {
+            // A command may stand in line already.
+            if random.chance(20) { plan(.unload(ledger.newCommand(), model: id.description), after: .zero) }
+            if random.chance(5) { plan(.shutdown, after: .zero) }
             plan(.evictionRefused(id), after: .zero)
         }
     }
@@ -124,6 +129,7 @@ extension SimulatedWorld {
         if random.chance(20) { _ = take(engine) }
         guard !take(engine), let request = ledger.requests[id] else { return }
         ledger.noPermit(id)
+        if random.chance(2) { plan(.shutdown, after: .zero) }
         plan(
             .returned(id, model: request.model, bytes: request.bytes, waitedSince: request.since),
             after: random.milliseconds(0...2))

@@ -1,7 +1,7 @@
 /// Runs simulated worlds, and makes a failing one small.
 enum Simulation {
-    /// Things from outside in one sequence; each brings about three events.
-    static let stimuli = 60
+    /// Moments at which something comes from outside in one sequence; each brings about five events.
+    static let stimuli = 40
 
     struct Run {
         let failure: String?

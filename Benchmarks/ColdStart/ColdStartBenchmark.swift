@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+
+@main
+struct ColdStartBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cold-start-benchmark",
+        abstract:
+            "Times starts, relaying and decoding against a stock vLLM server, and prints what docs/benchmarks.md explains.",
+        discussion:
+            "Exit status: 0 if everything was reached, 1 if something was missed or failed. --quick judges nothing.")
+
+    @Option(help: "The controller.")
+    var controller = ".build/release/worker-controller"
+    @Option(help: "The simulated runtime.")
+    var simulatedRuntime = ".build/release/simulated-runtime"
+    @Option(help: "The Python whose environment has vLLM and worker_controller_vllm.")
+    var python = ".venv/bin/python"
+    @Option(help: "The model's folder.")
+    var model = "models/SmolLM2-135M-Instruct"
+    @Option(help: "The folder for the JSON file.")
+    var output = "Benchmarks/results"
+    @Option(
+        help:
+            "What to measure: \(Part.allCases.map(\.rawValue).joined(separator: ", ")); may be repeated. All without it."
+    )
+    var part: [Part] = []
+    @Flag(help: "A few samples of everything, to see that it works.")
+    var quick = false
+    @Option(help: "Orders of models, pairs and prompts; a random one without it.")
+    var seed: UInt64?
+    @Option(help: "Counted stock starts (\(Plan.full.stockStarts)), after one that is discarded.")
+    var stockStarts: Int?
+    @Option(help: "Counted cold requests (\(Plan.full.cycles)), after one that is discarded.")
+    var cycles: Int?
+    @Option(help: "Refills of the pool (\(Plan.full.refills)).")
+    var refills: Int?
+    @Option(help: "Blocks of the steady state (\(Plan.full.blocks)).")
+    var blocks: Int?
+    @Option(help: "The most blocks while the interval is too wide (\(Plan.full.maxBlocks)).")
+    var maxBlocks: Int?
+    @Option(help: "Pairs of (c) and (d) (\(Plan.full.pairs)).")
+    var pairs: Int?
+
+    private var plan: Plan {
+        let base = quick ? Plan.quick : .full
+        let blocks = blocks ?? base.blocks
+        return Plan(
+            stockStarts: stockStarts ?? base.stockStarts, cycles: cycles ?? base.cycles,
+            refills: refills ?? base.refills, blocks: blocks, maxBlocks: maxBlocks ?? max(base.maxBlocks, blocks),
+            pairs: pairs ?? base.pairs)
+    }
+
+    func validate() throws {
+        let counts = [stockStarts, cycles, refills, blocks, maxBlocks, pairs].compactMap(\.self)
+        guard counts.allSatisfy({ (1...100_000).contains($0) }) else {
+            throw ValidationError("Every count is from 1 to 100000.")
+        }
+    }
+
+    func run() throws {
+        let watch = Interruption.watch()
+        defer { withExtendedLifetime(watch) {} }
+        let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        Progress.say("seed \(seed)")
+        var report = Report(
+            command: CommandLine.arguments, date: Date(), seed: seed, isQuick: quick, plan: plan,
+            parts: part.isEmpty ? Part.allCases : Part.allCases.filter(part.contains), machine: .current())
+        let workspace = try Workspace()
+        do {
+            var run = BenchmarkRun(
+                workspace: workspace,
+                programs: .init(
+                    controller: try absolute(controller), simulatedRuntime: try absolute(simulatedRuntime),
+                    python: try absolute(python), model: try absolute(model)),
+                generator: SeededGenerator(seed: seed))
+            try run.measure(&report)
+        } catch {
+            report.failure = "\(error)"
+        }
+        report.leftovers = workspace.endAll().count
+        let path = try report.write(to: output)
+        print(report.tables)
+        print("\nEvery sample: \(path)")
+        fflush(nil)
+        if let failure = report.failure {
+            Progress.say("\(failure)\nThe logs are in \(workspace.folder).")
+            throw ExitCode.failure
+        }
+        workspace.remove()
+        guard quick || report.bars.allSatisfy(\.isMet) else { throw ExitCode.failure }
+    }
+
+    private func absolute(_ path: String) throws -> String {
+        let absolute = URL(fileURLWithPath: path).path
+        guard FileManager.default.fileExists(atPath: absolute) else {
+            throw BenchmarkError("There is no \(absolute). `make setup build` makes what the benchmark needs.")
+        }
+        return absolute
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+
+/// What `/proc` says of processes.
+enum ProcessTable {
+    struct Entry: Equatable {
+        let pid: Int
+        let parent: Int
+        let isZombie: Bool
+        /// User and system time, in clock ticks.
+        let ticks: Int
+
+        /// - Parameter text: of a `stat` file; the name in it may contain spaces and parentheses.
+        init?(stat text: String) {
+            guard let opening = text.firstIndex(of: "("), let closing = text.lastIndex(of: ")"),
+                let pid = Int(text[..<opening].filter { $0 != " " })
+            else { return nil }
+            let fields = text[text.index(after: closing)...].split(separator: " ")
+            // proc(5): the third field is the state, the fourth the parent, the 14th and 15th the times.
+            guard fields.count > 12, let parent = Int(fields[1]), let user = Int(fields[11]),
+                let system = Int(fields[12])
+            else { return nil }
+            self.pid = pid
+            self.parent = parent
+            isZombie = fields[0] == "Z"
+            ticks = user + system
+        }
+    }
+
+    static func all() -> [Entry] {
+        numbers(in: "/proc").compactMap { entry("/proc/\($0)/stat") }
+    }
+
+    /// Children of a process that have not ended.
+    static func children(of pid: Int) -> [Int] {
+        all().filter { $0.parent == pid && !$0.isZombie }.map(\.pid)
+    }
+
+    /// Everything below a process that has not ended.
+    static func descendants(of pid: Int) -> [Int] {
+        let children = Dictionary(grouping: all().filter { !$0.isZombie }, by: \.parent)
+        var found: [Int] = []
+        var next = [pid]
+        while let parent = next.popLast() {
+            let below = children[parent]?.map(\.pid) ?? []
+            found += below
+            next += below
+        }
+        return found
+    }
+
+    /// The clock ticks that each thread of a process has used, by thread id; empty once it is gone.
+    static func threadTicks(of pid: Int) -> [Int: Int] {
+        let threads = numbers(in: "/proc/\(pid)/task").compactMap { entry("/proc/\(pid)/task/\($0)/stat") }
+        return Dictionary(uniqueKeysWithValues: threads.map { ($0.pid, $0.ticks) })
+    }
+
+    /// What a process owns alone, in bytes: `Private_Clean` and `Private_Dirty` of its `smaps_rollup`.
+    static func privateBytes(of pid: Int) throws -> Int {
+        let path = "/proc/\(pid)/smaps_rollup"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let bytes = privateBytes(inRollup: text)
+        else {
+            throw BenchmarkError("\(path) cannot be read, so the memory of the process is not known.")
+        }
+        return bytes
+    }
+
+    static func privateBytes(inRollup text: String) -> Int? {
+        let sizes = text.split(separator: "\n").filter {
+            $0.hasPrefix("Private_Clean:") || $0.hasPrefix("Private_Dirty:")
+        }
+        .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+        return sizes.count == 2 ? sizes.reduce(0, +) * 1024 : nil
+    }
+
+    private static func numbers(in folder: String) -> [Int] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap { Int($0) }
+    }
+
+    private static func entry(_ path: String) -> Entry? {
+        (try? String(contentsOfFile: path, encoding: .utf8)).flatMap { Entry(stat: $0) }
+    }
+}

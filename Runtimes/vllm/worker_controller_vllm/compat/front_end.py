@@ -1,0 +1,176 @@
+"""vLLM's OpenAI server, built while the core loads."""
+
+import inspect
+import json
+from argparse import Namespace
+from collections.abc import Container, Coroutine
+from pathlib import Path
+from typing import Any
+
+from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback, vllm_version
+
+
+def log_server_start(args: Namespace) -> None:
+    """What vLLM's server logs and sets before it makes its socket."""
+    from vllm.entrypoints.launchers.launcher import validate_api_server_args
+    from vllm.entrypoints.serve.utils.api_utils import log_non_default_args, log_version_and_model
+    from vllm.logger import init_logger
+    from vllm.utils.system_utils import set_ulimit
+
+    vllm_logger = init_logger("vllm.entrypoints.launchers.launcher")
+    log_version_and_model(vllm_logger, vllm_version(), args.model)
+    log_non_default_args(args)
+    validate_api_server_args(args)
+    set_ulimit()
+
+
+def client_addresses(input_socket: str, output_socket: str) -> dict[str, Any]:
+    """Where the front end listens for its core: sockets bound now, before the core can dial.
+
+    libzmq tries a refused connection again only after 100 ms, which would be paid at each start.
+    """
+    addresses: dict[str, Any] = {"input_address": f"ipc://{input_socket}", "output_address": f"ipc://{output_socket}"}
+    try:
+        import zmq
+        from vllm.utils.network_utils import make_zmq_listener
+
+        addresses["input_listener"] = make_zmq_listener(addresses["input_address"], zmq.ROUTER).socket
+        addresses["output_listener"] = make_zmq_listener(addresses["output_address"], zmq.PULL).socket
+    except (ImportError, TypeError, AttributeError) as error:
+        fallback("binding the engine's sockets early", error)
+    return addresses
+
+
+def predicted_tasks(config: Any) -> tuple[str, ...] | None:
+    """What the model will serve, as far as its class tells before its weights are loaded; None: only the core knows.
+
+    A pooling model's tasks come from its pooler, an instance; a speech model's routes need more than one flag.
+    """
+    try:
+        model_config = config.model_config
+        info = model_config._model_info
+        plain = info.is_text_generation_model and not info.supports_transcription
+        return ("generate",) if model_config.runner_type == "generate" and plain else None
+    except AttributeError as error:
+        fallback("building the application before the core is ready", error)
+        return None
+
+
+def make_early_engine(config: Any) -> Any:
+    """An `AsyncLLM` that is not connected yet: it has what the application reads while it is built.
+
+    `connect_engine` later runs the constructor on this same object, so that the application holds the real engine and
+    nothing stands between the two.
+    """
+    from vllm.renderers import renderer_from_config
+    from vllm.v1.engine.async_llm import AsyncLLM
+    from vllm.v1.engine.input_processor import InputProcessor
+
+    class EarlyEngine(AsyncLLM):
+        def __del__(self) -> None:
+            if hasattr(self, "engine_core"):
+                super().__del__()
+
+    engine = EarlyEngine.__new__(EarlyEngine)
+    engine.vllm_config = config
+    engine.model_config = config.model_config
+    engine.renderer = renderer_from_config(config)
+    engine.input_processor = InputProcessor(config, engine.renderer)
+    return engine
+
+
+def connect_engine(engine: Any | None, engine_args: Any, config: Any, addresses: dict[str, Any]) -> Any:
+    """The engine client, connected to its core; blocks until the core is ready.
+
+    `engine` is what `make_early_engine` made, or None for a new one.
+    """
+    from vllm.usage.usage_lib import UsageContext
+    from vllm.v1.engine import async_llm
+
+    kind = async_llm.AsyncLLM
+    if engine is not None:
+        # `from_vllm_config` makes an object of its class: give it the early one, with the renderer that it has.
+        kind = type("ConnectedEngine", (type(engine),), {"__new__": lambda cls, *_, **__: engine})
+        engine.__class__ = kind
+        made = {"renderer_from_config": engine.renderer, "InputProcessor": engine.input_processor}
+        stock = {name: getattr(async_llm, name) for name in made if hasattr(async_llm, name)}
+        if len(stock) < len(made):
+            fallback("keeping the renderer of the early application", f"of async_llm only {list(stock)} is as expected")
+        for name in stock:
+            setattr(async_llm, name, lambda *_, _value=made[name], **__: _value)
+    try:
+        return kind.from_vllm_config(
+            vllm_config=config,
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            enable_log_requests=engine_args.enable_log_requests,
+            aggregate_engine_logging=engine_args.aggregate_engine_logging,
+            disable_log_stats=engine_args.disable_log_stats,
+            client_addresses=addresses,
+        )
+    finally:
+        if engine is not None:
+            for name, value in stock.items():
+                setattr(async_llm, name, value)
+
+
+async def build_application(engine: Any, args: Namespace, tasks: tuple[str, ...]) -> Any:
+    """vLLM's whole OpenAI application for `engine`."""
+    from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+    from vllm.entrypoints.launchers.app import build_app
+
+    app = build_app(args, tasks, engine.model_config)
+    await init_app_state(engine, app.state, args, tasks)
+    return app
+
+
+def serve_application(engine: Any, app: Any, args: Namespace, sock: Any) -> Coroutine[Any, Any, Any]:
+    """vLLM's own `build_and_serve`, with the application that is there already instead of a new one."""
+    from vllm.entrypoints.launchers.api_server import entry
+
+    async def initialised(*_: Any) -> None:
+        return None
+
+    if not (hasattr(entry, "build_app") and hasattr(entry, "init_app_state")):
+        raise RuntimeError(f"this vLLM's build_and_serve is not as in {', '.join(CHECKED_VERSIONS)}")
+    entry.build_app = lambda *_: app
+    entry.init_app_state = initialised
+    return entry.build_and_serve(engine, f"unix:{args.uds}", sock, args)
+
+
+def skip_needless_processors() -> None:
+    """vLLM looks for a chat template in the model's processor; for a text model that loads the tokenizer once more.
+
+    Not looked for where transformers can only end at the tokenizer: a local folder without any processor's file, of a
+    model type that has no processor. Saves 0.3 s of a front end's start.
+    """
+    try:
+        from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+        from vllm.renderers import hf
+
+        stock = hf._try_get_processor_chat_template
+        names = list(inspect.signature(stock).parameters)
+    except (ImportError, AttributeError) as error:
+        return fallback("not loading a processor for text models", error)
+    if names != ["tokenizer", "revision", "code_revision", "trust_remote_code"]:
+        return fallback("not loading a processor for text models", f"parameters {names}")
+
+    def without_needless_load(tokenizer: Any, **options: Any) -> str | None:
+        folder = Path(tokenizer.name_or_path)
+        if not options["trust_remote_code"] and has_no_processor(folder, PROCESSOR_MAPPING_NAMES):
+            return None
+        return stock(tokenizer, **options)
+
+    hf._try_get_processor_chat_template = without_needless_load
+
+
+def has_no_processor(folder: Path, processors: Container[str]) -> bool:
+    """Whether a local model folder surely has no processor; false where it cannot be told."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        tokenizer_config = json.loads((folder / "tokenizer_config.json").read_text())
+    except (OSError, ValueError):
+        return False
+    named = any("processor" in path.name or "extractor" in path.name for path in folder.iterdir())
+    declared = any("processor_class" in part or "auto_map" in part for part in (config, tokenizer_config))
+    known_type = config.get("model_type") in processors
+    return not (named or declared or known_type or (folder / "chat_template.json").exists())

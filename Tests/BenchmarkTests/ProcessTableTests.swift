@@ -1,0 +1,43 @@
+import Glibc
+import Testing
+
+@testable import cold_start_benchmark
+
+@Suite struct ProcessTableTests {
+    @Test func statWithParenthesesInTheName() throws {
+        let text = "42 (a (b) c) S 7 42 42 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 3 0 1000 1 1"
+        let entry = try #require(ProcessTable.Entry(stat: text))
+        #expect(entry.pid == 42)
+        #expect(entry.parent == 7)
+        #expect(!entry.isZombie)
+        #expect(entry.ticks == 42)
+        #expect(ProcessTable.Entry(stat: "42 (a) Z 7 42 42 0 -1 4194560 100 0 0 0 30 12 0 0")?.isZombie == true)
+        #expect(ProcessTable.Entry(stat: "42 (a) S 7") == nil)
+    }
+
+    @Test func rollup() {
+        let text = """
+            55d0-7ffe ---p 00000000 00:00 0   [rollup]
+            Rss:              900 kB
+            Shared_Clean:     300 kB
+            Private_Clean:     12 kB
+            Private_Dirty:    100 kB
+            """
+        #expect(ProcessTable.privateBytes(inRollup: text) == 112 * 1024)
+        #expect(ProcessTable.privateBytes(inRollup: "Rss: 900 kB") == nil)
+    }
+
+    @Test func thisProcess() throws {
+        #expect(try ProcessTable.privateBytes(of: Int(getpid())) > 0)
+        #expect(ProcessTable.threadTicks(of: Int(getpid()))[Int(getpid())] != nil)
+        #expect(ProcessTable.descendants(of: Int(getppid())).contains(Int(getpid())))
+    }
+
+    @Test func computingThreadsAreThoseOfTheBusiestProcess() {
+        // An API server with one busy thread; a core with two that compute and two that hardly do.
+        #expect(ComputeThreads.count(ticks: [[60, 1], [100, 95, 3, 24], []]) == 2)
+        #expect(ComputeThreads.count(ticks: [[100, 25]]) == 2)
+        #expect(ComputeThreads.count(ticks: [[0, 0], []]) == 0)
+        #expect(ComputeThreads.count(ticks: []) == 0)
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension Faults {
+    @Suite struct Runtimes {
+        @Test func aZygoteThatDies() async throws {
+            let models = [
+                TestModel("alpha", arguments: ["sim-tokens-per-second": "20"]), TestModel("beta"), TestModel("gamma"),
+            ]
+            try await withController(.init(models)) { controller in
+                var stream = try await controller.stream("alpha", "a", tokens: 41)
+                #expect(try await stream.nextToken() == "alpha:")
+                let engine = try await controller.engine(of: "alpha")
+                let zygote = try #require(try await controller.runtime().pid)
+                try ProcessTable.kill(zygote)
+                let next = try await eventually("another zygote is ready") {
+                    let runtime = try await controller.runtime()
+                    return runtime.state == "ready" && runtime.pid != zygote ? runtime.pid : nil
+                }
+                // New models load: with the idle processes of the old one, and with those of the new one.
+                for model in ["beta", "gamma"] {
+                    #expect(try await controller.ask(model).succeeded()[header: "x-start-tier"] == "cold")
+                }
+                // The engine never noticed.
+                #expect(try await stream.rest() == Array(repeating: .token(" a"), count: 40) + [.done])
+                #expect(try await controller.engine(of: "alpha").pids == engine.pids)
+                #expect(try await controller.ask("alpha").succeeded()[header: "x-start-tier"] == "hot")
+                #expect(try await controller.health().status == "healthy")
+
+                // Its orphans are ended and reaped like all others.
+                _ = try await controller.unload("alpha")
+                try await controller.expectGone(engine)
+                let ours = [controller.process.pid, next]
+                try await eventually("no zombie is left") {
+                    !ProcessTable.all().contains { $0.state == "Z" && ours.contains($0.parent) }
+                }
+            }
+        }
+
+        @Test func aRuntimeThatCannotStart() async throws {
+            let setup = ControllerSetup([TestModel("alpha")], environment: ["SIM_ZYGOTE_FAIL": "1"])
+            try await withController(setup) { controller in
+                try await eventually("it is known") { try await controller.health().status == "down" }
+                #expect(try await controller.health().reasons?.first?.contains("sim") == true)
+                let reply = try await controller.ask("alpha")
+                #expect(reply.status == 503)
+                let error = try reply.error()
+                #expect(error.code == "start_failed")
+                #expect(error.message.contains("its runtime 'sim' failed"))
+                #expect(error.message.contains("SIM_ZYGOTE_FAIL is set"))
+                #expect(controller.process.exitNow == nil)
+                #expect(try await controller.models().map(\.name) == ["alpha"])
+            }
+        }
+
+        @Test func aRuntimeThatIsNotThere() async throws {
+            let program = "/nowhere/simulated-runtime"
+            let setup = ControllerSetup([TestModel("alpha", settings: ["runtime": "sim"])])
+            try await withControllerFolder(setup) { folder in
+                let config = try String(contentsOfFile: folder.config, encoding: .utf8)
+                    .replacingOccurrences(of: Binaries.simulatedRuntime, with: program)
+                try Data(config.utf8).write(to: URL(fileURLWithPath: folder.config))
+                let controller = try await folder.start()
+                let reply = try await controller.ask("alpha")
+                #expect(reply.status == 503)
+                #expect(try reply.error().message.contains(program))
+                try await controller.stop()
+                try folder.expectNothingLeft()
+            }
+        }
+
+        @Test(arguments: [("SIM_FORK_FAIL", "SIM_FORK_FAIL is set"), ("SIM_IDLE_CRASH", "ended with status 1")])
+        func aRuntimeThatMakesNoProcesses(variable: String, reason: String) async throws {
+            try await withController(.init([TestModel("alpha")], environment: [variable: "1"])) { controller in
+                let reply = try await controller.ask("alpha")
+                #expect(reply.status == 503)
+                #expect(try reply.error().code == "start_failed")
+                #expect(try reply.error().message.contains(reason), "\(reply.text)")
+                #expect(try await controller.runtime().state == "ready")
+            }
+        }
+
+        @Test func aRuntimeOfAnotherProtocol() async throws {
+            try await withController(.init([TestModel("alpha")], environment: ["SIM_HELLO_VERSION": "2"])) {
+                controller in
+                let reply = try await controller.ask("alpha")
+                #expect(reply.status == 503)
+                #expect(try reply.error().message.contains("Protocol 2 is not spoken here"), "\(reply.text)")
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension RealRuntime {
+    @Suite struct Lives {
+        @Test func leaveNothing() async throws {
+            try await withControllerFolder(RealSetup.controller("alpha", "beta")) { folder in
+                let first = try await folder.start()
+                try await first.waitUntilWarm()
+                let foreign = Set(foreignLeftovers())
+                let before = try first.openDescriptors()
+                for _ in 0..<3 {
+                    for model in ["alpha", "beta"] {
+                        #expect(try await first.ask(model, "What is the capital of France?").status == 200)
+                        let report = try await first.unload(model)
+                        #expect(report.freedBytes > 100 << 20)
+                    }
+                }
+                try await eventually("the pool is full again") {
+                    try await first.workers().filter { $0.state == "idle" }.count == 1
+                }
+                #expect(try await first.devices().first?.usedBytes == 0)
+                #expect(try first.openDescriptors() <= before + 2)
+
+                // It dies with a model loaded; the next one begins with nothing.
+                _ = try await first.load("alpha")
+                let survivors = folder.processes.count
+                #expect(survivors > 3)
+                try await first.killAtOnce()
+                let second = try await folder.start()
+                try await second.waitUntilWarm()
+                #expect(try await second.engines().isEmpty)
+                #expect(try await second.ask("beta").status == 200)
+                try await second.stop()
+                try folder.expectNothingLeft()
+                #expect(Set(foreignLeftovers()).subtracting(foreign).isEmpty)
+            }
+        }
+
+        /// Where vLLM's own files would be if they were not kept in our folder.
+        private func foreignLeftovers() -> [String] {
+            ["/tmp", "/dev/shm"].flatMap { folder in
+                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+                    .filter { $0.hasPrefix("vllm") || $0.hasPrefix("psm_") || $0.hasPrefix("torch") }
+                    .map { "\(folder)/\($0)" }
+            }
+        }
+
+        @Test func beginInspiteOfABadModel() async throws {
+            var setup = RealSetup.controller("alpha")
+            setup.models.append(
+                TestModel("wrong", files: .whole, arguments: ["max-model-len": "2048"]))
+            setup.models.append(
+                TestModel("unknown", files: .link(to: RealSetup.model), arguments: ["max-modell-len": "1"]))
+            try await withController(setup) { controller in
+                // The folder looks like a model, but only vLLM can tell that it is none.
+                let wrong = try await controller.ask("wrong")
+                #expect(wrong.status == 503)
+                #expect(try wrong.error().message.contains("simulated"))
+                let unknown = try await controller.ask("unknown")
+                #expect(unknown.status == 503)
+                #expect(try unknown.error().message.contains("max-model-len"))
+                #expect(try await controller.ask("alpha").status == 200)
+            }
+        }
+    }
+}

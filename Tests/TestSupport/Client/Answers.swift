@@ -1,0 +1,80 @@
+// The management API's answers, as far as tests look at them.
+
+public struct ModelState: Decodable, Sendable {
+    public let name: String
+    public let aliases: [String]
+    public let tier: String
+    public let engines: [String]
+    public let waiting: Int
+    public let lastError: String?
+}
+
+public struct StageState: Decodable, Sendable {
+    public let stage: String
+    public let ms: Double
+}
+
+public struct EngineState: Decodable, Sendable {
+    public let id: String
+    public let model: String
+    public let state: String
+    public let device: String?
+    public let pid: Int?
+    public let frontEndPid: Int?
+    public let inFlight: Int
+    public let stages: [StageState]
+    public let startMs: Double?
+    public let apiUrl: String
+    public let port: Int
+
+    /// Its two processes, where it has them.
+    public var pids: [Int] { [pid, frontEndPid].compactMap(\.self) }
+}
+
+public struct WorkerState: Decodable, Sendable {
+    public let id: String
+    public let role: String
+    public let pid: Int?
+    public let state: String
+    public let engine: String?
+    public let frontEndPid: Int?
+    public let privateBytes: Int?
+    public let rank: Int
+}
+
+public struct RuntimeState: Decodable, Sendable {
+    public let name: String
+    public let state: String
+    public let pid: Int?
+    public let lastError: String?
+}
+
+public struct DeviceState: Decodable, Sendable {
+    public let id: String
+    public let memoryBytes: Int
+    public let usedBytes: Int
+}
+
+public struct HealthState: Decodable, Sendable {
+    public let status: String
+    public let reasons: [String]?
+}
+
+public struct UnloadState: Decodable, Sendable {
+    public let model: String
+    public let engines: [String]
+    public let freedBytes: Int
+}
+
+public struct ListedModel: Decodable, Sendable {
+    public let id: String
+    public let root: String
+    public let tier: String
+}
+
+struct ModelList: Decodable { let models: [ModelState] }
+struct EngineList: Decodable { let engines: [EngineState] }
+struct WorkerList: Decodable { let workers: [WorkerState] }
+struct RuntimeList: Decodable { let runtimes: [RuntimeState] }
+struct DeviceList: Decodable { let devices: [DeviceState] }
+struct ListedModels: Decodable { let data: [ListedModel] }
