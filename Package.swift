@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "cold-start-benchmark",
-            dependencies: ["CPlatform", argumentParser, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), httpClient],
+            dependencies: ["CPlatform", argumentParser],
             path: "Benchmarks/ColdStart",
             swiftSettings: settings),
 
@@ -104,8 +104,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "Scheduling", nio("NIOEmbedded"), nio("NIOPosix"), nio("NIOHTTP1")],
+            dependencies: [
+                "Gateway", "Scheduling", nio("NIOEmbedded"), nio("NIOPosix"), nio("NIOHTTP1"), logging,
+            ],
             swiftSettings: settings),
+        .testTarget(name: "BenchmarkTests", dependencies: ["cold-start-benchmark"], swiftSettings: settings),
         .testTarget(
             name: "SimulatedRuntimeTests",
             dependencies: ["simulated-runtime", "ControlProtocol", "CPlatform", nio("NIOCore")],

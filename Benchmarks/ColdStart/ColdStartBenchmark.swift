@@ -56,9 +56,13 @@ struct ColdStartBenchmark: ParsableCommand {
         guard counts.allSatisfy({ (1...100_000).contains($0) }) else {
             throw ValidationError("Every count is from 1 to 100000.")
         }
+        guard plan.blocks >= 2 else { throw ValidationError("There is no interval of fewer than two blocks.") }
     }
 
     func run() throws {
+        let programs = BenchmarkRun.Programs(
+            controller: try absolute(controller), simulatedRuntime: try absolute(simulatedRuntime),
+            python: try absolute(python), model: try absolute(model))
         let watch = Interruption.watch()
         defer { withExtendedLifetime(watch) {} }
         let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
@@ -69,11 +73,7 @@ struct ColdStartBenchmark: ParsableCommand {
         let workspace = try Workspace()
         do {
             var run = BenchmarkRun(
-                workspace: workspace,
-                programs: .init(
-                    controller: try absolute(controller), simulatedRuntime: try absolute(simulatedRuntime),
-                    python: try absolute(python), model: try absolute(model)),
-                generator: SeededGenerator(seed: seed))
+                workspace: workspace, programs: programs, generator: SeededGenerator(seed: seed))
             try run.measure(&report)
         } catch {
             report.failure = "\(error)"

@@ -32,7 +32,7 @@ extension WorkerController {
         case .publishRoutes: publishRoutes()
         case .drain(let engine): permits[engine]?.close()
         case .evict(let engine):
-            return permits[engine]?.closeIfIdle() == false ? .evictionRefused(engine) : .permitReleased(engine)
+            return permits[engine]?.closeIfIdle() == false ? .evictionRefused(engine) : nil
         }
         return nil
     }
@@ -161,6 +161,7 @@ extension WorkerController {
 
     func publishRoutes() {
         permits = permits.filter { scheduler.engines[$0.key] != nil }
+        for (id, permits) in permits where scheduler.engines[id]?.phase == .stopping { permits.close() }
         var models: [String: ModelRoute] = [:]
         for record in scheduler.models.values {
             let model = record.specification

@@ -35,7 +35,7 @@ extension Faults {
                 let hellos: [(Hello, String)] = [
                     (Hello(version: 2), "Protocol 2 is not spoken here"),
                     (Hello(pid: engine.pid ?? 0), "the socket's peer is"),
-                    (Hello(process: "p-999"), "is expected here"),
+                    (Hello(process: "nobody"), "is expected here"),
                     (Hello(process: "p-1", role: "core"), "is expected here"),
                     (Hello(process: "p-1", role: "zygote"), "has pid \(zygote ?? 0)"),
                     (Hello(process: core.id), "has pid \(core.pid ?? 0)"),
@@ -54,6 +54,25 @@ extension Faults {
                 #expect(try await controller.runtime().pid == zygote)
                 #expect(try await controller.workers().contains { $0.id == worker.id && $0.state == "idle" })
                 #expect(try await controller.ask("alpha").succeeded()[header: "x-start-tier"] == "hot")
+            }
+        }
+
+        /// As a process does whose controller died before it wrote down whom it had made.
+        @Test(arguments: [0, 1])
+        func aProcessThatNobodyKnowsIsEnded(epoch: Int) async throws {
+            try await withController(.init([TestModel("alpha")])) { controller in
+                let engine = try await controller.load("alpha")
+                let run = controller.folder.runDirectory
+                let temporary = "\(run)/t/\(epoch)-p-999"
+                let stranger = try ChildProcess([
+                    Binaries.simulatedRuntime, "child", "--control", "\(run)/control.sock", "--process", "p-999",
+                    "--runtime", "sim", "--epoch", "\(epoch)", "--orphan-timeout-ms", "60000", "--role", "core",
+                    "--device", "cpu:0", "--temporary-directory", temporary,
+                ])
+                _ = try await stranger.waitForEnd()
+                try await eventually("its folder is gone") { !FileManager.default.fileExists(atPath: temporary) }
+                #expect(try await controller.engine(of: "alpha").pids == engine.pids)
+                #expect(try await !controller.workers().contains { $0.id == "p-999" })
             }
         }
 

@@ -51,7 +51,7 @@ extension Integration {
                 let error = try reply.error()
                 #expect(error.code == "start_failed")
                 #expect(error.message.contains("start_timeout"))
-                #expect(error.message.contains("'kv_cache'"))
+                #expect(error.message.contains("the last stage that ended was"))
                 #expect(error.message.contains("hanging stage=warm_up"))
                 try await eventually("its processes are gone") { try await controller.engines().isEmpty }
             }

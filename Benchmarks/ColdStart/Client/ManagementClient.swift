@@ -31,13 +31,17 @@ struct ManagementClient {
             case lastError = "last_error"
         }
     }
-    private struct WorkerList: Decodable { let workers: [Worker] }
+    private struct WorkerList: Decodable { let workers, frontEnds: [Worker] }
     private struct EngineList: Decodable { let engines: [Engine] }
     private struct RuntimeList: Decodable { let runtimes: [Runtime] }
 
     let endpoint: Endpoint
 
-    func workers() throws -> [Worker] { try decoded(WorkerList.self, "/workers").workers }
+    /// Cores and front ends.
+    func workers() throws -> [Worker] {
+        let list = try decoded(WorkerList.self, "/workers")
+        return list.workers + list.frontEnds
+    }
     func engines() throws -> [Engine] { try decoded(EngineList.self, "/engines").engines }
     func runtimes() throws -> [Runtime] { try decoded(RuntimeList.self, "/runtimes").runtimes }
     /// Returns when the memory is back.

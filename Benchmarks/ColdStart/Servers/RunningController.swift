@@ -54,18 +54,14 @@ final class RunningController {
     /// Whether as many pairs as are kept have all answered.
     func isPoolFull() throws -> Bool {
         let workers = try management.workers()
-        let idle = workers.count { $0.role == "core" && $0.state == "idle" }
-        guard idle >= Self.idleWorkers, !workers.contains(where: { $0.state == "starting" }) else { return false }
-        return try idleProcesses().count >= 2 * Self.idleWorkers
+        return ["core", "front_end"].allSatisfy { role in
+            workers.count { $0.role == role && $0.state == "idle" } >= Self.idleWorkers
+        } && !workers.contains { $0.state == "starting" }
     }
 
-    /// The pids of the front ends and cores that no engine has. `GET /workers` lists cores only, so the kernel is asked for the
-    /// zygotes' children.
+    /// The pids of the front ends and cores that no engine has.
     func idleProcesses() throws -> [Int] {
-        let zygotes = try management.runtimes().compactMap(\.pid)
-        let engines = try management.engines()
-        let leased = Set(engines.flatMap { [$0.pid, $0.frontEndPid].compactMap(\.self) })
-        return zygotes.flatMap { ProcessTable.children(of: $0) }.filter { !leased.contains($0) }
+        try management.workers().filter { $0.state == "idle" }.compactMap(\.pid)
     }
 
     /// - Returns: the engine that serves a loaded model.

@@ -26,8 +26,11 @@ struct WorkerAnswer: Encodable {
 
 struct WorkerListAnswer: Encodable {
     let workers: [WorkerAnswer]
+    /// Processes too, but no workers: they have no device.
+    let frontEnds: [WorkerStatus]
 
     init(_ status: ControllerStatus, slots: [String: Int]) {
+        self.frontEnds = status.workers.filter { $0.role == .frontEnd }
         let frontEnds = Dictionary(status.engines.map { ($0.id, $0.frontEndPid) }) { first, _ in first }
         workers = status.workers.compactMap { worker in
             slots[worker.id].map { rank in
@@ -40,11 +43,13 @@ struct WorkerListAnswer: Encodable {
     enum CodingKeys: String, CodingKey {
         case workers
         case count = "num_workers"
+        case frontEnds = "front_ends"
     }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(workers.count, forKey: .count)
         try container.encode(workers, forKey: .workers)
+        try container.encode(frontEnds, forKey: .frontEnds)
     }
 }

@@ -37,14 +37,13 @@ struct ProcessRecordFile: Codable, Equatable {
         }
     }
 
-    /// - Returns: the records, and the files that should hold one and do not.
+    /// - Returns: the records, and the files that should hold one and do not, those of interrupted writes included.
     static func all(in directory: RunDirectory) throws -> (records: [ProcessRecordFile], damaged: [String]) {
         var records: [ProcessRecordFile] = []
         var damaged: [String] = []
-        for name in try FileManager.default.contentsOfDirectory(atPath: directory.records).sorted()
-        where name.hasSuffix(".json") {
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory.records).sorted() {
             let file = "\(directory.records)/\(name)"
-            if let data = FileManager.default.contents(atPath: file),
+            if name.hasSuffix(".json"), let data = FileManager.default.contents(atPath: file),
                 let record = try? JSONDecoder().decode(ProcessRecordFile.self, from: data)
             {
                 records.append(record)

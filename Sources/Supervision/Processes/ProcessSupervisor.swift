@@ -67,8 +67,8 @@ public actor ProcessSupervisor {
 
     public func startZygote(_ id: ProcessID, _ runtime: RuntimeName) async {
         do {
-            guard let program = runtimes[runtime] else { throw ControllerError(.internal, "No runtime '\(runtime)'.") }
             enter(id, .zygote, runtime)
+            guard let program = runtimes[runtime] else { throw ControllerError(.internal, "No runtime '\(runtime)'.") }
             let log = directory.log(of: id)
             let arguments = [
                 "--control", directory.controlSocket, "--process", id.description, "--runtime", runtime.description,

@@ -72,7 +72,8 @@ actor Zygote: Duty {
         var pidfd: Int32 = -1
         let failure = withCStrings(await arguments(for: request)) { arguments in
             withCStrings(environment(for: request)) { environment in
-                wc_spawn("/proc/self/exe", arguments, environment, [STDIN_FILENO, logFile, logFile], 3, 1, &pid, &pidfd)
+                wc_spawn(
+                    "/proc/self/exe", arguments, environment, [STDIN_FILENO, logFile, logFile], 3, 1, &pid, &pidfd)
             }
         }
         guard failure == 0 else { throw ForkError(what: "fork", reason: errnoText(failure)) }

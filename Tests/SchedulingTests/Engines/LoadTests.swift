@@ -22,6 +22,15 @@ import Testing
         #expect(harness.actions.inspections.count == 1)
     }
 
+    @Test mutating func aLoadIsAnsweredOnce() throws {
+        let load = harness.load("a")
+        _ = try harness.inspect("a")
+        try harness.becomeReady("a")
+        harness.send(.shutdown)
+        #expect(harness.isLoaded(load))
+        #expect(harness.loadFailure(load) == nil)
+    }
+
     @Test(arguments: [false, true])
     mutating func aLoadThatComesWhileTheEngineGoesStartsAnother(isStopping: Bool) throws {
         let old = try harness.start("a")
@@ -40,7 +49,7 @@ import Testing
         #expect(harness.outcomes(of: request) == [.admitted(new)])
     }
 
-    @Test mutating func whatDoesNotWaitInAQueueHasNoDeadline() throws {
+    @Test func whatDoesNotWaitInAQueueHasNoDeadline() throws {
         var harness = Harness(limits: .with(queueTimeout: .seconds(1)))
         harness.boot()
         let load = harness.load("a")

@@ -87,18 +87,36 @@ import Testing
     }
 
     @Test func memoryThatTheFirstInLineWaitsForIsNotForTheNext() throws {
-        // Both wait for a pool; when there is one pair, the first takes it, though the second would fit as well.
+        // The second has its processes at once, and would fit; but then the first would not.
+        let slow = RuntimeName("slow")
         var harness = Harness(
-            models: [.named("a", gibibytes: 3), .named("b", gibibytes: 2)], devices: [.gibibytes(4)])
+            models: [.named("a", gibibytes: 3, runtime: slow), .named("b", gibibytes: 2)], devices: [.gibibytes(4)],
+            runtimes: [.simulated, slow])
         harness.send(.tick)
+        harness.send(.zygoteReady(try #require(harness.scheduler.runtimes[.simulated]?.zygote)))
+        harness.fillPools()
         _ = harness.load("a")
-        _ = harness.load("b")
         _ = try harness.inspect("a")
+        _ = harness.load("b")
         _ = try harness.inspect("b")
-        harness.boot()
-        #expect(harness.actions.assignments.map(\.model) == ["a"])
+        #expect(harness.actions.assignments.isEmpty)
+        harness.send(.zygoteReady(try #require(harness.scheduler.runtimes[slow]?.zygote)))
         harness.fillPools()
         #expect(harness.actions.assignments.map(\.model) == ["a"])
         #expect(harness.phase(of: "b") == .placing)
+    }
+
+    @Test func whatFitsBesideTheFirstInLineNeedNotWaitForIt() throws {
+        let slow = RuntimeName("slow")
+        var harness = Harness(
+            models: [.named("a", runtime: slow), .named("b")], devices: [.gibibytes(4)], runtimes: [.simulated, slow])
+        harness.send(.tick)
+        harness.send(.zygoteReady(try #require(harness.scheduler.runtimes[.simulated]?.zygote)))
+        harness.fillPools()
+        _ = harness.load("a")
+        _ = try harness.inspect("a")
+        _ = harness.load("b")
+        _ = try harness.inspect("b")
+        #expect(harness.actions.assignments.map(\.model) == ["b"])
     }
 }

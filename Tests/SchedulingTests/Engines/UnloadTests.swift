@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [EnginePhase.queued, .placing, .starting])
-    mutating func aStartIsCalledOff(in phase: EnginePhase) throws {
+    func aStartIsCalledOff(in phase: EnginePhase) throws {
         var harness = Harness()
         harness.send(.tick)
         if phase == .starting { harness.boot() }

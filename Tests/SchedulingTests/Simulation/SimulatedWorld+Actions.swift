@@ -57,7 +57,10 @@ extension SimulatedWorld {
     private mutating func end(_ id: ProcessID) {
         if processes[id]?.isAskedToEnd != false { fail("\(id) is ended twice, or never was") }
         processes[id]?.isAskedToEnd = true
-        die(id, after: random.chance(processes[id]?.role == .zygote ? 50 : 95) ? random.milliseconds(1...500) : random.milliseconds(500...40_000))
+        die(
+            id,
+            after: random.chance(processes[id]?.role == .zygote ? 50 : 95)
+                ? random.milliseconds(1...500) : random.milliseconds(500...40_000))
     }
 
     // MARK: Engines

@@ -65,6 +65,11 @@ extension SimulatedWorld {
             case .queued, .placing, .starting: break
             }
         }
+        for (id, engine) in engines where scheduler.engines[id] == nil {
+            if let process = engine.processes.first(where: { processes[$0]?.isGone != true }) {
+                fail("\(id) is taken for gone, and \(process) still lives")
+            }
+        }
         if ready != readyBefore, !actions.contains(.publishRoutes) {
             fail("the ready engines have changed, and no routes are published")
         }

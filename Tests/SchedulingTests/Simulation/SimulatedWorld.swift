@@ -108,7 +108,9 @@ struct SimulatedWorld {
         guard failure == nil, note(event) else { return }
         eventCount += 1
         trace?.append("\(now.nanoseconds / 1_000_000) ms: \(event)")
-        let usage = engines.filter { scheduler.engines[$0.key] != nil }.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
+        let usage = engines.filter { scheduler.engines[$0.key] != nil }.mapValues {
+            EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed)
+        }
         let actions = scheduler.decide(event, at: now, usage: usage)
         for action in actions {
             trace?.append("    -> \(action)")

@@ -18,7 +18,9 @@ import Testing
         #expect(harness.scheduler.runtimes == before.scheduler.runtimes, sourceLocation: sourceLocation)
     }
 
-    @Test(arguments: [Generation(epoch: 3, counter: 0), Generation(epoch: 2, counter: 1), Generation(epoch: 3, counter: 9)])
+    @Test(arguments: [
+        Generation(epoch: 3, counter: 0), Generation(epoch: 2, counter: 1), Generation(epoch: 3, counter: 9),
+    ])
     mutating func anotherGenerationIsNotHeard(other: Generation) throws {
         let request = harness.request("a")
         let engine = try harness.inspect("a")
@@ -69,7 +71,7 @@ import Testing
         expectUnchanged(before)
     }
 
-    @Test mutating func aRoleCanNotBeMistaken() throws {
+    @Test func aRoleCanNotBeMistaken() throws {
         var harness = Harness()
         let zygote = try #require(harness.send(.tick).zygoteStarts.first)
         harness.send(.processIdle(zygote))

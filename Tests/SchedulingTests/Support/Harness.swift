@@ -25,7 +25,8 @@ struct Harness {
 
     /// - Returns: what was decided about this event.
     @discardableResult
-    mutating func send(_ event: SchedulerEvent, sourceLocation: SourceLocation = #_sourceLocation) -> [SchedulerAction] {
+    mutating func send(_ event: SchedulerEvent, sourceLocation: SourceLocation = #_sourceLocation) -> [SchedulerAction]
+    {
         var usage: [EngineID: EngineUsage] = [:]
         for (engine, count) in inFlight {
             usage[engine] = EngineUsage(inFlight: count, lastUsed: lastUsed[engine] ?? Moment(nanoseconds: 0))

@@ -34,7 +34,8 @@ struct ConversationTests {
         }
     }
 
-    @Test("A frame that cannot be read ends the connection", arguments: [[0, 0, 0, 0], [0, 16, 0, 1], [0, 0, 0, 1, 7]])
+    @Test(
+        "A frame that cannot be read ends the connection", arguments: [[0, 0, 0, 0], [0, 16, 0, 1], [0, 0, 0, 1, 7]])
     func brokenFrame(bytes: [UInt8]) async throws {
         try await ended { peer in
             try await peer.send(bytes: bytes)
@@ -118,7 +119,9 @@ struct ConversationTests {
                     throw TestFailure("held up")
                 }
             }
-            async let answer = connection.request(within: .seconds(60)) { .ping(Ping(id: $0, deadlineMilliseconds: $1)) }
+            async let answer = connection.request(within: .seconds(60)) {
+                .ping(Ping(id: $0, deadlineMilliseconds: $1))
+            }
             let ping = try await quick.nextPing()
             try await quick.send(.pong(Pong(re: ping.id, progress: 1, privateBytes: 2)))
             _ = try await answer

@@ -121,11 +121,11 @@ struct RequestTests {
         }
     }
 
-    @Test("A request that is too long for a frame fails at once")
+    @Test("A request that is too long for a frame fails at once, and alone")
     func tooLong() async throws {
         try await ControlServerUnderTest.run { server in
-            let (_, connection) = try await server.greeted()
-            await #expect(throws: ControllerError.self) {
+            let (peer, connection) = try await server.greeted()
+            let error = await #expect(throws: ControllerError.self) {
                 _ = try await connection.request(within: .seconds(3600)) { id, _ in
                     .fork(
                         Fork(
@@ -133,6 +133,10 @@ struct RequestTests {
                             log: String(repeating: "x", count: 2 << 20), temporaryDirectory: ""))
                 }
             }
+            #expect(error?.message.contains("'fork' is too long to send") == true)
+            async let answer = ping(connection)
+            try await peer.send(pong(try await peer.nextPing()))
+            _ = try await answer
         }
     }
 }

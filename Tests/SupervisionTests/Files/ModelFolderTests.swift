@@ -127,16 +127,18 @@ struct ModelFolderTests {
 
     @Test("Truncated within its header, or within the 8 bytes before")
     func truncatedHeader() throws {
-        #expect(try refusal(ofWeights: Array(safetensors().prefix(30))).contains("truncated within its header (30 bytes)"))
+        #expect(
+            try refusal(ofWeights: Array(safetensors().prefix(30))).contains("truncated within its header (30 bytes)"))
         for length in [0, 1, 7] {
             let message = try refusal(ofWeights: Array(safetensors().prefix(length)))
             #expect(message.contains("is truncated: it has only \(length) bytes"))
         }
     }
 
-    @Test("An absurd header length", arguments: [0, 1, (100 << 20) + 1, UInt64(Int.max), UInt64.max])
+    @Test("An absurd header length", arguments: [0, 1, (100 << 20) + 1, UInt64(Int.max), .max] as [UInt64])
     func absurdHeader(length: UInt64) throws {
-        #expect(try refusal(ofWeights: safetensors(announced: length)).contains("announces a header of \(length) bytes"))
+        #expect(
+            try refusal(ofWeights: safetensors(announced: length)).contains("announces a header of \(length) bytes"))
     }
 
     @Test("The longest header allowed, announced by a small file")

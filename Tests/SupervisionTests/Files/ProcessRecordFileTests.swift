@@ -67,17 +67,19 @@ struct ProcessRecordFileTests {
         #expect(try ProcessRecordFile.all(in: directory).records == [record])
     }
 
-    @Test("Files that are no records are left alone; damaged records are told apart")
-    func foreign() throws {
+    @Test("What is no record is told apart: damaged ones, and what an interrupted write left")
+    func damaged() throws {
         try record("p-1").write(in: directory)
-        try folder.write("run/processes/README", "x")
-        try folder.write("run/processes/.json.swp", "x")
+        try folder.write("run/processes/.dat.nosync1", "x")
         try folder.write("run/processes/p-2.json", "")
         try folder.write("run/processes/p-3.json", #"{"process": "p-3"}"#)
         try folder.write("run/processes/p-4.json", [0xff])
         try folder.makeFolder("run/processes/p-5.json")
         let (records, damaged) = try ProcessRecordFile.all(in: directory)
         #expect(records == [record("p-1")])
-        #expect(damaged == (2...5).map { folder.file("run/processes/p-\($0).json") })
+        #expect(
+            damaged
+                == [".dat.nosync1", "p-2.json", "p-3.json", "p-4.json", "p-5.json"]
+                .map { folder.file("run/processes/\($0)") })
     }
 }

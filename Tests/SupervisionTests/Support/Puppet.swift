@@ -1,5 +1,5 @@
-import CPlatform
 import ControlProtocol
+import Foundation
 import NIOCore
 import NIOPosix
 
@@ -10,7 +10,7 @@ import NIOPosix
 /// The controller knows a process by the pid that the kernel names for its connection, and kills by that pid; so the other
 /// end cannot lie in the test's own process. The puppet dials in to the control socket and to the test, and passes on what
 /// each side says. It is written in Perl, which every Debian has.
-struct Puppet: Sendable {
+final class Puppet: Sendable {
     /// The program and its first arguments; those of a zygote follow. It ends itself after two minutes.
     let command: [String]
     private let connections: AsyncStream<ControlPeer>
@@ -21,10 +21,10 @@ struct Puppet: Sendable {
     /// Ends with status 3, after everything said so far was passed on.
     static let exit = SIGUSR1
 
-    init(_ name: String, in folder: TemporaryFolder) async throws {
+    init(in folder: TemporaryFolder) async throws {
         let (connections, continuation) = AsyncStream<ControlPeer>.makeStream(bufferingPolicy: .bufferingOldest(16))
         self.connections = connections
-        let path = folder.file("\(name).puppet")
+        let path = folder.file("\(UUID().uuidString.prefix(8)).puppet")
         listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { _ = continuation.yield(try ControlPeer(channel)) }
@@ -33,13 +33,13 @@ struct Puppet: Sendable {
         command = ["/usr/bin/perl", "-e", Self.script, path]
     }
 
+    deinit { listener.close(promise: nil) }
+
     /// Its next connection, as the controller's counterpart.
     func connection() async throws -> ControlPeer {
         guard let connection = await connections.first(where: { _ in true }) else { throw TestFailure("cancelled") }
         return connection
     }
-
-    func close() async throws { try await listener.close() }
 
     private static let script = """
         use strict; use Socket;
@@ -47,6 +47,7 @@ struct Puppet: Sendable {
         my (%other, $again, $exit);
         $SIG{USR1} = sub { $exit = 1 };
         $SIG{USR2} = sub { $again = 1 };
+        $SIG{PIPE} = 'IGNORE';
         alarm 120;
         sub dial {
             socket(my $socket, PF_UNIX, SOCK_STREAM, 0) or exit 90;

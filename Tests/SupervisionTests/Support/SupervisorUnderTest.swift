@@ -30,7 +30,7 @@ struct SupervisorUnderTest {
         self.folder = folder
         directory = RunDirectory(path: folder.file("run"))
         lock = try directory.open()
-        zygote = try await Puppet("zygote", in: folder)
+        zygote = try await Puppet(in: folder)
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         jobs = JobRunner(logger: logger)
         supervisor = ProcessSupervisor(
@@ -49,11 +49,11 @@ struct SupervisorUnderTest {
         let under = try await SupervisorUnderTest(
             in: TemporaryFolder(), command: command, answerLimit: answerLimit)
         defer { withExtendedLifetime(under) {} }
-        try await under.run { try await test(under) }
+        try await under.whileRunning { try await test(under) }
     }
 
     /// Runs the supervisor as long as the test runs.
-    func run(_ test: () async throws -> Void) async throws {
+    func whileRunning(_ test: () async throws -> Void) async throws {
         let (started, continuation) = AsyncStream<Void>.makeStream()
         let result: Result<Void, any Error>
         do {
@@ -72,7 +72,6 @@ struct SupervisorUnderTest {
             result = .failure(error)
         }
         await supervisor.killAll()
-        try await zygote.close()
         try result.get()
     }
 
@@ -84,7 +83,9 @@ struct SupervisorUnderTest {
     /// The next event has to be the end of this process; says why it was.
     func nextGone(_ id: ProcessID) async throws -> String {
         let event = try await nextEvent()
-        guard case .processGone(id, let reason) = event else { throw TestFailure("\(event) instead of the end of \(id)") }
+        guard case .processGone(id, let reason) = event else {
+            throw TestFailure("\(event) instead of the end of \(id)")
+        }
         #expect(await supervisor.snapshot(of: id) == nil)
         #expect(!exists(recordFile(id)))
         return reason
@@ -133,7 +134,7 @@ struct SupervisorUnderTest {
 
     /// Asks for a process, and returns the request as it reached the zygote.
     func fork(
-        _ id: ProcessID, _ role: ProcessRole = .core, _ zygote: ControlPeer, _ answer: (Fork) throws -> ControlMessage
+        _ id: ProcessID, _ role: ProcessRole, _ zygote: ControlPeer, _ answer: (Fork) throws -> ControlMessage
     ) async throws {
         async let done: Void = supervisor.fork(id, role, from: Self.zygoteID, Self.runtime, Self.device)
         let message = try await zygote.next()
@@ -144,9 +145,9 @@ struct SupervisorUnderTest {
 
     /// A process of the test's that was forked and is idle: a puppet and its connection.
     func idle(
-        _ id: ProcessID, _ role: ProcessRole = .core, _ zygote: ControlPeer, _ processes: TestProcesses
+        _ id: ProcessID, _ role: ProcessRole, _ zygote: ControlPeer, _ processes: TestProcesses
     ) async throws -> (pid: Int, puppet: Puppet, peer: ControlPeer) {
-        let puppet = try await Puppet(id.description, in: folder)
+        let puppet = try await Puppet(in: folder)
         let pid = try processes.start(puppet.command + ["--control", directory.controlSocket])
         try await fork(id, role, zygote) { .forked(Forked(re: $0.id, pid: pid)) }
         let peer = try await puppet.connection()

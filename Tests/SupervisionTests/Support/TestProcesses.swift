@@ -88,6 +88,6 @@ struct TestFailure: Error, CustomStringConvertible {
 }
 
 /// Waits for what has no event.
-func eventually(_ isMet: () throws -> Bool) async throws {
-    while try !isMet() { try await Task.sleep(for: .milliseconds(5)) }
+func eventually(_ isMet: () async throws -> Bool) async throws {
+    while try await !isMet() { try await Task.sleep(for: .milliseconds(5)) }
 }

@@ -77,8 +77,6 @@ public final class ChildProcess: Sendable {
         guard let end = await exit.wait(atMost: limit, for: { $0 }) else {
             throw TestFailure("pid \(pid) has not ended within \(limit); it says:\n\(errorText)")
         }
-        let t = ContinuousClock.now
-        defer { if ContinuousClock.now - t > .seconds(1) { print("SLOWEOF", pid, ContinuousClock.now - t, output.text.value.isComplete, errors.text.value.isComplete, errorText) } }
         for reader in [output, errors] {
             _ = await reader.text.wait(atMost: .seconds(5)) { $0.isComplete ? true : nil }
         }

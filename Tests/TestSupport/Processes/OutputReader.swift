@@ -1,4 +1,3 @@
-@preconcurrency import Dispatch
 import Foundation
 
 /// Reads what a process writes into a pipe, as it comes.
@@ -27,18 +26,15 @@ final class OutputReader: Sendable {
     /// Call once, when the process has its end.
     func begin() {
         close(writer)
-        let source = DispatchSource.makeReadSource(fileDescriptor: reader, queue: .global())
-        source.setCancelHandler { [reader] in close(reader) }
-        source.setEventHandler { [source, reader, text] in
+        // A thread of its own, because it waits in the kernel. It ends with the process.
+        Thread.detachNewThread { [reader, text] in
             var buffer = [UInt8](repeating: 0, count: 1 << 16)
-            let count = read(reader, &buffer, buffer.count)
-            guard count > 0 else {
-                source.cancel()
-                return text.update { $0.isComplete = true }
+            while case let count = read(reader, &buffer, buffer.count), count > 0 {
+                let bytes = buffer.prefix(count)
+                text.update { $0.bytes += bytes }
             }
-            let bytes = buffer.prefix(count)
-            text.update { $0.bytes += bytes }
+            close(reader)
+            text.update { $0.isComplete = true }
         }
-        source.activate()
     }
 }
