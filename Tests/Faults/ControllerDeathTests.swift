@@ -10,7 +10,7 @@ extension Faults {
                 let first = try await folder.start()
                 let alpha = try await first.load("alpha")
                 let loading = Task { try await first.ask("beta") }
-                try await eventually("beta loads") { try await first.engine(of: "beta").pids.count == 2 }
+                try await eventually("beta loads") { try await first.engines().last?.state == "starting" }
                 try await eventually("a worker is idle") { try await first.workers().contains { $0.state == "idle" } }
                 try await first.killAtOnce()
                 await #expect(throws: (any Error).self) { try await loading.value }

@@ -43,10 +43,10 @@ extension Faults {
                 let beta = try await controller.load("beta")
                 let engine = try await controller.load("alpha")
                 try ProcessTable.kill(try victim.pid(of: engine))
-                // However soon the next request comes.
-                let reply = try await controller.ask("alpha").succeeded()
-                #expect(try reply.answer() == "alpha: one two")
+                // However soon a request comes, it is answered: by a front end that has not noticed, or by another engine.
+                #expect(try await controller.ask("alpha").succeeded().answer() == "alpha: one two")
                 try await controller.expectGone(engine)
+                #expect(try await controller.ask("alpha").succeeded().answer() == "alpha: one two")
                 #expect(try await controller.engine(of: "alpha").id == "e-3")
                 #expect(try await controller.engine(of: "beta").pids == beta.pids)
             }
@@ -115,7 +115,7 @@ extension Faults {
                 for model in models {
                     let error = try await controller.ask(model.name).error()
                     #expect(error.code == "start_failed")
-                    #expect(error.message.contains("signal 9"), "\(error.message)")
+                    #expect(error.message.contains("could not be started: "), "\(error.message)")
                     #expect(error.message.contains("crashing reason=sim-crash-at"), "\(error.message)")
                 }
                 try await eventually("all is gone") { try await controller.engines().isEmpty }

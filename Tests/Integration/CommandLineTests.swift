@@ -5,8 +5,8 @@ import Testing
 extension Integration {
     @Suite struct CommandLineClient {
         @Test func asksAndLists() async throws {
-            let models = [TestModel("alpha", settings: ["aliases": "[default]"]), TestModel("beta")]
-            try await withController(.init(models)) { controller in
+            let alpha = TestModel("alpha", settings: ["aliases": "[default]"], arguments: TestModel.coreFirst)
+            try await withController(.init([alpha, TestModel("beta")])) { controller in
                 let empty = try await controller.command("ps")
                 #expect(empty.status == 0)
                 #expect(empty.output.hasPrefix("no engines"))

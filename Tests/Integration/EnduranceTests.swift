@@ -15,12 +15,11 @@ extension Integration {
                 }
                 // What is made once is made in the first.
                 for number in 0..<2 { try await cycle(number) }
-                let before = try await eventually("only an idle pair is there") {
-                    let usage = try controller.usage()
-                    return usage.isAtRest ? usage : nil
-                }
+                let before = try await controller.usageAtRest()
                 for number in 0..<30 { try await cycle(number) }
-                try await eventually("all is as before: \(before)") { try controller.usage() == before }
+                let after = try await controller.usageAtRest()
+                // Its own and the client's connections come and go; one that is lost in each cycle would make thirty.
+                #expect(after.descriptors < before.descriptors + 10)
             }
         }
 
@@ -47,7 +46,7 @@ extension Integration {
 }
 
 /// What a controller holds, its idle pair included.
-private struct Usage: Equatable {
+private struct Usage {
     let descriptors: Int
     let processes: Int
     let zombies: Int
@@ -62,7 +61,14 @@ private struct Usage: Equatable {
 }
 
 extension RunningController {
-    fileprivate func usage() throws -> Usage {
+    fileprivate func usageAtRest() async throws -> Usage {
+        try await eventually("only an idle pair is there, and no trace of others") {
+            let usage = try usage()
+            return usage.isAtRest ? usage : nil
+        }
+    }
+
+    private func usage() throws -> Usage {
         let processes = folder.processes
         let ours = Set(processes.map(\.pid))
         return Usage(

@@ -4,8 +4,8 @@ import Testing
 extension Integration {
     @Suite struct Management {
         @Test func listings() async throws {
-            let models = [TestModel("alpha", settings: ["aliases": "[default]"]), TestModel("beta")]
-            try await withController(.init(models)) { controller in
+            let alpha = TestModel("alpha", settings: ["aliases": "[default]"], arguments: TestModel.coreFirst)
+            try await withController(.init([alpha, TestModel("beta")])) { controller in
                 _ = try await controller.ask("default").succeeded()
 
                 let listed = try await controller.openAIModels()
@@ -63,13 +63,13 @@ extension Integration {
         @Test func unloadLetsRequestsEnd() async throws {
             let model = TestModel("alpha", arguments: ["sim-tokens-per-second": "20"])
             try await withController(.init([model])) { controller in
-                var stream = try await controller.stream("alpha", "a", tokens: 21)
+                var stream = try await controller.stream("alpha", "a", tokens: 31)
                 #expect(try await stream.nextToken() == "alpha:")
                 let unloading = Task { try await controller.unload("alpha") }
                 try await eventually("it drains") { try await controller.engine(of: "alpha").state == "draining" }
                 // Meanwhile the model is wanted again: by another engine, after this one.
                 let next = Task { try await controller.ask("alpha", tokens: 1) }
-                #expect(try await stream.rest() == Array(repeating: .token(" a"), count: 20) + [.done])
+                #expect(try await stream.rest() == Array(repeating: .token(" a"), count: 30) + [.done])
                 #expect(try await unloading.value.engines == ["e-1"])
                 #expect(try await next.value.succeeded()[header: "x-start-tier"] == "cold")
                 #expect(try await controller.engines().map(\.id) == ["e-2"])

@@ -5,7 +5,8 @@ extension Integration {
     /// A model that nobody loaded answers.
     @Suite struct OnDemand {
         @Test func aRequestStartsTheEngine() async throws {
-            try await withController(.init([TestModel("alpha", arguments: ["sim-load-ms": "50"])])) { controller in
+            let model = TestModel("alpha", arguments: TestModel.coreFirst)
+            try await withController(.init([model])) { controller in
                 #expect(try await controller.model("alpha").tier == "cold")
 
                 let cold = try await controller.ask("alpha", "one two").succeeded()
@@ -42,13 +43,13 @@ extension Integration {
         @Test func aStreamComesInOrderAndAsItIsMade() async throws {
             let model = TestModel("alpha", arguments: ["sim-tokens-per-second": "20"])
             try await withController(.init([model])) { controller in
-                let words = (1...10).map { "w\($0)" }
-                var stream = try await controller.stream("alpha", words.joined(separator: " "), tokens: 11)
+                let words = (1...20).map { "w\($0)" }
+                var stream = try await controller.stream("alpha", words.joined(separator: " "), tokens: 21)
                 #expect(stream.status == 200)
                 #expect(stream.headers["content-type"]?.hasPrefix("text/event-stream") == true)
                 #expect(stream.headers["x-start-tier"] == "cold")
                 #expect(try await stream.nextToken() == "alpha:")
-                // The engine takes half a second for what still has to come.
+                // The engine takes a second for what still has to come.
                 #expect(try await controller.engine(of: "alpha").inFlight == 1)
                 #expect(try await stream.rest() == words.map { .token(" " + $0) } + [.done])
                 try await eventually("the permit is back") { try await controller.engine(of: "alpha").inFlight == 0 }
@@ -93,8 +94,26 @@ extension Integration {
             }
         }
 
+        @Test func aClientThatLeavesInMidStreamFreesItsPlace() async throws {
+            let model = TestModel(
+                "alpha", settings: ["concurrency": "1"], arguments: ["sim-tokens-per-second": "20"])
+            try await withController(.init([model])) { controller in
+                let client = Task {
+                    var stream = try await controller.stream("alpha", "a", tokens: 2000)
+                    return try await stream.rest()
+                }
+                try await eventually("the stream runs") { try await controller.engines().first?.inFlight == 1 }
+                client.cancel()
+                await #expect(throws: (any Error).self) { try await client.value }
+                // Its answer had minutes to go.
+                let reply = try await controller.ask("alpha").succeeded()
+                #expect(reply[header: "x-start-tier"] == "hot")
+                #expect(try await controller.engine(of: "alpha").id == "e-1")
+            }
+        }
+
         @Test func requestsBeforeTheRuntimeIsUpWaitForIt() async throws {
-            let setup = ControllerSetup([TestModel("alpha")], environment: ["SIM_ZYGOTE_START_MS": "700"])
+            let setup = ControllerSetup([TestModel("alpha")], environment: ["SIM_ZYGOTE_START_MS": "1500"])
             try await withController(setup) { controller in
                 #expect(try await controller.health().status == "starting")
                 let reply = try await controller.ask("alpha").succeeded()

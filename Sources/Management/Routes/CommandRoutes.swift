@@ -8,22 +8,33 @@ struct CommandRoutes {
 
     func add(to router: Router<BasicRequestContext>) {
         router.add(.post, "/models/{name}/load") { _, context in
-            let engine = try await controller.load(context.decoded("name"))
-            return try .json(engines.describe(engine, in: await controller.status()))
+            try await load(context.decoded("name"))
         }
         router.add(.post, "/models/{name}/unload") { _, context in
             try await .json(controller.unload(context.decoded("name")))
         }
         router.add(.get, "/logs/{id}") { request, context in
-            let lines = try Self.lineCount(request.uri.queryParameters["lines"])
-            let log = try await controller.log(of: context.decoded("id"), lines: lines)
-            return Response(
-                status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: log.map(Self.event).joined())))
+            try await log(of: context.decoded("id"), lines: request.uri.queryParameters["lines"])
         }
     }
 
-    static func lineCount(_ text: Substring?) throws(ControllerError) -> Int {
+    private func load(_ model: String) async throws -> Response {
+        let engine = try await controller.load(model)
+        let status = await controller.status()
+        return try .json(engines.describe(engine, in: status))
+    }
+
+    // Not in the closure above, and with a line count that throws untyped: Swift 6.3.1's optimiser crashes on a typed throw in
+    // an async function here ("While splitting coroutine").
+    private func log(of id: String, lines: Substring?) async throws -> Response {
+        let count = try Self.lineCount(lines)
+        let log = try await controller.log(of: id, lines: count)
+        return Response(
+            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: log.map(Self.event).joined())))
+    }
+
+    static func lineCount(_ text: Substring?) throws -> Int {
         guard let text else { return 100 }
         guard let count = Int(text), (1...10_000).contains(count) else {
             throw ControllerError(

@@ -96,9 +96,7 @@ extension Scheduler {
         case .ready:
             let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")
             models[engine.model]?.lastError = error
-            if now - (engine.readyAt ?? now) >= Self.quickDeath {
-                models[engine.model]?.quickDeaths = 0
-            } else {
+            if now - (engine.readyAt ?? now) < Self.quickDeath {
                 models[engine.model]?.quickDeaths += 1
                 // Once is an accident, and its requests may be tried again at once; twice is a habit.
                 if models[engine.model]?.quickDeaths ?? 0 > 1 { models[engine.model]?.backoff.failed(at: now) }
@@ -139,6 +137,7 @@ extension Scheduler {
     mutating func stop(_ id: EngineID) {
         guard let engine = engines[id], engine.phase != .stopping else { return }
         if engine.phase == .ready { actions.append(.publishRoutes) }
+        if let readyAt = engine.readyAt, now - readyAt >= Self.quickDeath { models[engine.model]?.quickDeaths = 0 }
         engines[id]?.phase = .stopping
         for process in engine.processes {
             processes[process]?.state = .ending(id)

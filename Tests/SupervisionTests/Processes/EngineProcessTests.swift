@@ -166,6 +166,25 @@ struct EngineProcessTests {
         }
     }
 
+    @Test("Nor does the end come first where the controller is slow to hear the rest")
+    func slowEar() async throws {
+        let gate = OneShot()
+        let under = try await SupervisorUnderTest(in: TemporaryFolder(), gate: gate)
+        try await under.whileRunning {
+            let zygote = try await under.startZygote()
+            let (pid, _, peer) = try await under.idle(core, .core, zygote, processes)
+            for number in 0..<3 { try await peer.send(stage("s-\(number)")) }
+            let watch = try #require(ProcessWatch.open(pid: pid))
+            processes.signal(pid, Puppet.exit)
+            await watch.waitForEnd()
+            // For an end that would be told too early.
+            try await Task.sleep(for: .milliseconds(100))
+            await gate.happen()
+            for number in 0..<3 { #expect(try await nextStage(under).stage == "s-\(number)") }
+            _ = try await under.nextGone(core)
+        }
+    }
+
     @Test("Half a frame before the end is no word")
     func halfAWord() async throws {
         try await SupervisorUnderTest.run { under in

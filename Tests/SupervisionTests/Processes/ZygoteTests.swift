@@ -103,7 +103,7 @@ struct ZygoteTests {
 
     @Test("One that has not dialled in yet is killed at once")
     func endBeforeHello() async throws {
-        try await SupervisorUnderTest.run(command: ["/bin/sh", "-c", "sleep 600"]) { under in
+        try await SupervisorUnderTest.run(command: ["/bin/sh", "-c", "exec sleep 600"]) { under in
             await under.supervisor.startZygote(zygoteID, SupervisorUnderTest.runtime)
             await under.supervisor.end(zygoteID)
             _ = try await under.nextGone(zygoteID)
@@ -151,7 +151,7 @@ struct ZygoteTests {
 
     @Test("When the supervisor is cancelled its processes are no longer watched, but not forgotten")
     func cancelled() async throws {
-        let under = try await SupervisorUnderTest(in: TemporaryFolder(), command: ["/bin/sh", "-c", "sleep 600"])
+        let under = try await SupervisorUnderTest(in: TemporaryFolder(), command: ["/bin/sh", "-c", "exec sleep 600"])
         try await under.whileRunning { await under.supervisor.startZygote(zygoteID, SupervisorUnderTest.runtime) }
         // `run` has killed all by now, which it could not if they were forgotten.
         let pid = try #require(try under.record(zygoteID).pid)

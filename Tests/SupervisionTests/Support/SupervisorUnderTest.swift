@@ -23,10 +23,15 @@ struct SupervisorUnderTest {
     private let report: AsyncStream<SupervisionEvent>.Continuation
     private let lock: RunDirectoryLock
 
+    /// Stages are taken in only when this has happened, if it is given.
+    private let gate: OneShot?
+
     /// - Parameter command: the zygote's program, if it is to be something else than a puppet.
     init(
-        in folder: TemporaryFolder, command: [String]? = nil, answerLimit: Duration = .seconds(60)
+        in folder: TemporaryFolder, command: [String]? = nil, answerLimit: Duration = .seconds(60),
+        gate: OneShot? = nil
     ) async throws {
+        self.gate = gate
         self.folder = folder
         directory = RunDirectory(path: folder.file("run"))
         lock = try directory.open()
@@ -60,10 +65,7 @@ struct SupervisorUnderTest {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { await jobs.run() }
-                group.addTask { [report, supervisor] in
-                    try await supervisor.run(
-                        report: { report.yield($0) }, started: { continuation.finish() })
-                }
+                group.addTask { try await supervisor.run(report: take, started: { continuation.finish() }) }
                 for await _ in started {}
                 try await test()
             }
@@ -73,6 +75,11 @@ struct SupervisorUnderTest {
         }
         await supervisor.killAll()
         try result.get()
+    }
+
+    @Sendable private func take(_ event: SupervisionEvent) async {
+        if case .stage = event { await gate?.wait(atMost: .seconds(60)) }
+        report.yield(event)
     }
 
     func nextEvent() async throws -> SupervisionEvent {

@@ -9,7 +9,10 @@ final class TemporaryFolder: Sendable {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    deinit {
+        // A socket that is just being closed vanishes by itself, which ends a removal half-way.
+        for _ in 0..<3 where exists(path) { try? FileManager.default.removeItem(atPath: path) }
+    }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 

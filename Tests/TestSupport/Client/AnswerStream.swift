@@ -3,7 +3,7 @@ import Foundation
 
 /// A streamed chat completion, read as it comes.
 public struct AnswerStream {
-    public enum Event: Equatable {
+    public enum Event: Sendable, Equatable {
         case token(String)
         /// An event of another kind than a token: the opening, the end of the answer.
         case other
