@@ -66,9 +66,8 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var report = report()
         report.steady = SteadyPart.Result(
-            blocks: [
-                .init(gateway: side(50, 30), stock: side(50, 30)), .init(gateway: side(50, 30), stock: side(50, 30)),
-            ], stockThreads: 2, gatewayThreads: 2)
+            blocks: Array(repeating: .init(gateway: side(50, 30), stock: side(50, 30)), count: 6), stockThreads: 2,
+            gatewayThreads: 2)
         let path = try report.write(to: folder)
         #expect(path.hasSuffix("cold-start-19700101T000000Z.json"))
         let data = try Data(contentsOf: URL(fileURLWithPath: path))

@@ -30,33 +30,36 @@ import Testing
         #expect(Summary([]) == nil)
     }
 
-    /// scipy.stats.t.ppf(0.975, n).
-    @Test(arguments: [(1, 12.706), (4, 2.776), (5, 2.571), (9, 2.262), (19, 2.093), (99, 1.984), (10_000, 1.960)])
-    func studentT(degrees: Int, quantile: Double) {
-        #expect(abs(RatioInterval.studentT(degreesOfFreedom: degrees) - quantile) < 0.004)
+    /// The largest k with 2 * scipy.stats.binom.cdf(k - 1, n, 0.5) <= 0.05.
+    @Test(arguments: [(6, 1), (8, 1), (9, 2), (20, 6), (30, 10), (100, 40)])
+    func rankOfTheIntervalsEnds(pairs: Int, rank: Int) {
+        #expect(RatioInterval.rank(pairs: pairs) == rank)
     }
 
     @Test func intervalOfARatio() throws {
-        // Logarithms of the ratios: ln 2 - 0.1, ln 2, ln 2 + 0.1; their standard error is 0.1 / sqrt 3.
-        let pairs = [2 * 0.904837418, 2, 2 * 1.105170918].map { (numerator: $0 * 10, denominator: 10.0) }
+        // Ratios 1 to 9, in another order; with nine, the second on either side.
+        let pairs = [4.0, 9, 2, 7, 1, 5, 8, 3, 6].map { (numerator: $0 * 10, denominator: 10.0) }
         let interval = try #require(RatioInterval(pairs))
-        #expect(interval.pairs == 3)
-        #expect(abs(interval.ratio - 2) < 1e-6)
-        // exp(4.3027 * 0.1 / sqrt 3) = 1.2820.
-        #expect(abs(interval.upper - 2 * 1.2820) < 0.001)
-        #expect(abs(interval.lower - 2 / 1.2820) < 0.001)
+        #expect(interval.pairs == 9)
+        #expect(interval.ratio == 5)
+        #expect(interval.lower == 2)
+        #expect(interval.upper == 8)
     }
 
-    @Test func whatSlowsBothHalvesOfAPairDownDoesNotWidenTheInterval() throws {
-        let interval = try #require(RatioInterval([(10, 10), (50, 50), (3, 3)]))
+    @Test func neitherASlowPairNorOneSpoiltHalfWidensTheInterval() throws {
+        let speeds: [(Double, Double)] = [(10, 10), (50, 50), (3, 3), (7, 7), (8, 8), (9, 9), (1, 1), (2, 2), (1, 100)]
+        let pairs = speeds.map { (numerator: $0.0, denominator: $0.1) }
+        let interval = try #require(RatioInterval(pairs))
         #expect(interval.lower == 1)
         #expect(interval.upper == 1)
     }
 
     @Test func noIntervalWithoutPairsOrWithZero() {
-        #expect(RatioInterval([(1, 1)]) == nil)
-        #expect(RatioInterval([(1, 1), (0, 1)]) == nil)
-        #expect(RatioInterval([(1, 1), (1, 0)]) == nil)
+        let good = Array(repeating: (numerator: 1.0, denominator: 1.0), count: 5)
+        #expect(RatioInterval(good) == nil)
+        #expect(RatioInterval(good + [(1, 1)]) != nil)
+        #expect(RatioInterval(good + [(0, 1)]) == nil)
+        #expect(RatioInterval(good + [(1, 0)]) == nil)
     }
 
     /// The first numbers of the reference implementation (https://prng.di.unimi.it/splitmix64.c) for this seed.

@@ -31,7 +31,14 @@ struct ManagementClient {
             case lastError = "last_error"
         }
     }
-    private struct WorkerList: Decodable { let workers, frontEnds: [Worker] }
+    private struct WorkerList: Decodable {
+        let workers, frontEnds: [Worker]
+
+        enum CodingKeys: String, CodingKey {
+            case workers
+            case frontEnds = "front_ends"
+        }
+    }
     private struct EngineList: Decodable { let engines: [Engine] }
     private struct RuntimeList: Decodable { let runtimes: [Runtime] }
 

@@ -232,7 +232,7 @@ def test_a_killed_core_ends_its_front_end_at_once(runtime: RealRuntime) -> None:
     os.close(descriptor)
     assert took < 0.2 * 3  # 200 ms, three times that on a slow machine.
     assert runtime.wait_for_exit(engine.core)["signal"] == 9
-    assert runtime.wait_for_exit(engine.front_end)["status"] == 1
+    assert runtime.wait_for_exit(engine.front_end)["status"] == 5
     assert f"(pid {engine.core.pid}) ended" in engine.front_end.log.read_text()
 
 
@@ -248,13 +248,14 @@ def test_an_engine_stops_when_told(runtime: RealRuntime) -> None:
 def test_a_killed_front_end_ends_its_core_while_it_loads(runtime: RealRuntime) -> None:
     engine = runtime.assign(runtime.fork_pair(), MODEL, "smol")
     os.kill(engine.front_end.pid, signal.SIGKILL)
-    assert runtime.wait_for_exit(engine.core)["status"] == 1
+    assert runtime.wait_for_exit(engine.core)["status"] == 5
 
 
 def test_a_model_that_is_not_there(runtime: RealRuntime) -> None:
     engine = runtime.assign(runtime.fork_pair(), "/nowhere/model", "x")
     for member in engine.members:
-        assert runtime.wait_for_exit(member)["status"] == 1
+        # The second one may still be working when the first one has failed.
+        assert runtime.wait_for_exit(member)["status"] in (1, 5)
     errors = [stage for member in engine.members for stage in failed_stages(member)]
     assert errors and all(error["stage"] == "config" for error in errors)
     assert "/nowhere/model" in errors[0]["error"]
@@ -265,7 +266,7 @@ def test_weights_that_are_not_there(runtime: RealRuntime, tmp_path: Path) -> Non
     shutil.copytree(MODEL, broken, ignore=shutil.ignore_patterns("*.safetensors"))
     engine = runtime.assign(runtime.fork_pair(), broken, "x")
     assert runtime.wait_for_exit(engine.core)["status"] == 1
-    assert runtime.wait_for_exit(engine.front_end)["status"] == 1
+    assert runtime.wait_for_exit(engine.front_end)["status"] == 5
     (error,) = failed_stages(engine.core)
     assert error["stage"] == "load"
     assert "Cannot find any model weights" in error["error"]

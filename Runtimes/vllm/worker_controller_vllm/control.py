@@ -33,6 +33,7 @@ EXIT_STOPPED = 0
 EXIT_FAILED = 1
 EXIT_ORPHANED = 3
 EXIT_REFUSED = 4
+EXIT_ALONE = 5
 
 
 @dataclass(frozen=True)

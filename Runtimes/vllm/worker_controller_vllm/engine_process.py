@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from worker_controller_vllm.control import EXIT_FAILED, EXIT_STOPPED, ControlLoop, Identity
+from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, ControlLoop, Identity
 from worker_controller_vllm.memory import private_bytes
 from worker_controller_vllm.messages import (
     PROTOCOL_VERSION,
@@ -166,7 +166,7 @@ class EngineProcess:
         if self._stopping:  # Both were told to stop, and the other was faster.
             os._exit(EXIT_STOPPED)
         logger.error("the other process of %s (pid %d) ended", self._assignment.engine, self._assignment.peer_pid)
-        os._exit(EXIT_FAILED)
+        os._exit(EXIT_ALONE)
 
 
 def one_line(error: BaseException) -> str:

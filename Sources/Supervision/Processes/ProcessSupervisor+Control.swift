@@ -67,13 +67,13 @@ extension ProcessSupervisor: ControlServerDelegate {
             processes[child]?.exit = ProcessWatch.describe(status: exited.status, signal: exited.signal)
             await processes[child]?.exitReported.happen()
         case .stage(let stage):
-            await received(stage)
+            await received(stage, from: process)
         default:
             logger.warning("unexpected control message", metadata: ["process.id": "\(process)"])
         }
     }
 
-    private func received(_ stage: Stage) async {
+    private func received(_ stage: Stage, from process: ProcessID) async {
         let engine = EngineID(stage.engine)
         let generation = Generation(epoch: stage.generation.epoch, counter: stage.generation.counter)
         if let error = stage.error {
@@ -81,7 +81,10 @@ extension ProcessSupervisor: ControlServerDelegate {
         }
         await tell(
             .stage(engine, generation, StageTime(stage: stage.stage, milliseconds: stage.milliseconds)))
-        if stage.stage == "listen" { await tell(.ready(engine, generation)) }
+        processes[process]?.lastStage = stage.stage
+        // The two last stages come on two connections, in any order; the start is over when both are known.
+        let stages = [stage.stage, processes[process]?.peer.flatMap { processes[$0]?.lastStage }]
+        if stages.contains("listen"), stages.contains("warm_up") { await tell(.ready(engine, generation)) }
     }
 
     func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async {
@@ -100,6 +103,8 @@ extension ProcessSupervisor: ControlServerDelegate {
             else { throw ControllerError(.startFailed, "A process of the engine was gone before it was assigned.") }
             processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
             writeRecord(of: assignment.frontEnd)
+            processes[assignment.frontEnd]?.peer = assignment.core
+            processes[assignment.core]?.peer = assignment.frontEnd
             let order = order(assignment, serving)
             async let first = toCore.request(within: answerLimit) { [order] in
                 .assign(order.addressed(id: $0, deadline: $1, peer: frontEndPid))
@@ -109,6 +114,10 @@ extension ProcessSupervisor: ControlServerDelegate {
             }
             _ = try await (first, second)
         } catch {
+            // One that could not be told was perhaps about to end, and its end then tells more.
+            for process in [assignment.core, assignment.frontEnd] {
+                if await processes[process]?.gone.wait(atMost: .milliseconds(250)) != false { return }
+            }
             let reason = (error as? ControllerError)?.message ?? "\(error)"
             await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
         }

@@ -182,13 +182,17 @@ public actor ProcessSupervisor {
             await process.exitReported.wait(atMost: .milliseconds(200))
             exit = processes[id]?.exit
         }
+        // It ended because the other process did: that one's reason comes first.
+        if exit == ProcessWatch.endedAfterPeer, let peer = processes[id]?.peer {
+            await processes[peer]?.gone.wait(atMost: .seconds(1))
+        }
         let reason = "its \(process.name) \(exit ?? "ended")"
         logger.log(
             level: process.mustEnd ? .debug : .warning, "process gone",
             metadata: ["process.id": "\(id)", "reason": "\(reason)", "log": "\(process.log)"])
         forget(process)
-        await process.gone.happen()
         await tell(.processGone(id, reason: reason))
+        await process.gone.happen()
     }
 
     /// Removes what it left behind.

@@ -65,6 +65,9 @@ final class ProcessWatch: Sendable {
             status: signal == 0 ? Int(status >> 8) & 0xff : nil, signal: signal == 0 ? nil : Int(signal))
     }
 
+    /// The exit status of a process that ended because the other one of its engine did (docs/protocol.md).
+    static let endedAfterPeer = describe(status: 5, signal: nil)
+
     static func describe(status: Int?, signal: Int?) -> String {
         if let signal { return "was ended by signal \(signal)" }
         if let status { return "ended with status \(status)" }

@@ -19,6 +19,10 @@ struct SupervisedProcess {
     var exit: String?
     let exitReported = OneShot()
     let gone = OneShot()
+    /// The other process of its engine, once it has one.
+    var peer: ProcessID?
+    /// The stage of its start that ended last.
+    var lastStage: String?
     var greetedAt: ContinuousClock.Instant?
     /// To be ended as soon as its pid is known.
     var mustEnd = false

@@ -9,6 +9,8 @@ enum ProcessEnd: Int32 {
     case orphaned = 3
     /// The controller does not want it.
     case refused = 4
+    /// The other process of the engine ended.
+    case alone = 5
 }
 
 /// Ends the process at once. Nothing in it is worth an orderly end: its log is not buffered, its files are the

@@ -52,7 +52,7 @@ actor EngineProcess: Duty {
     private func watch(_ peer: Int32, of request: Assign) async {
         await ProcessWatch.end(of: peer)
         log("the engine's other process ended", ["engine": request.engine, "pid": "\(request.peerPid)"])
-        endProcess(.failed)
+        endProcess(.alone)
     }
 
     private func start(_ request: Assign) async {

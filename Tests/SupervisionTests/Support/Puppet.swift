@@ -20,6 +20,8 @@ final class Puppet: Sendable {
     static let dialAgain = SIGUSR2
     /// Ends with status 3, after everything said so far was passed on.
     static let exit = SIGUSR1
+    /// Ends with status 5 in the same way, as one whose engine's other process is gone.
+    static let exitAfterPeer = SIGHUP
 
     init(in folder: TemporaryFolder) async throws {
         let (connections, continuation) = AsyncStream<ControlPeer>.makeStream(bufferingPolicy: .bufferingOldest(16))
@@ -45,7 +47,8 @@ final class Puppet: Sendable {
         use strict; use Socket;
         my ($test, $control) = @ARGV[0, 2];
         my (%other, $again, $exit);
-        $SIG{USR1} = sub { $exit = 1 };
+        $SIG{USR1} = sub { $exit = 3 };
+        $SIG{HUP} = sub { $exit = 5 };
         $SIG{USR2} = sub { $again = 1 };
         $SIG{PIPE} = 'IGNORE';
         alarm 120;
@@ -65,7 +68,7 @@ final class Puppet: Sendable {
             my $ready = '';
             vec($ready, $_, 1) = 1 for keys %other;
             my $count = select($ready, undef, undef, $exit ? 0 : 1);
-            exit 3 if $exit and $count == 0;
+            exit $exit if $exit and $count == 0;
             next if $count <= 0;
             for my $number (keys %other) {
                 next unless $other{$number} and vec($ready, $number, 1);
