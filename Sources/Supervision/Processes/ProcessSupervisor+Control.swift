@@ -96,11 +96,14 @@ extension ProcessSupervisor: ControlServerDelegate {
 
     /// Gives two idle processes their engine.
     public func assign(_ assignment: EngineAssignment, _ serving: EngineServing) async {
+        guard let frontEnd = processes[assignment.frontEnd], let core = processes[assignment.core],
+            let frontEndPid = frontEnd.watch?.pid, let corePid = core.watch?.pid,
+            let toFrontEnd = frontEnd.connection, let toCore = core.connection
+        else {
+            let reason = "A process of the engine was gone before it was assigned."
+            return await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
+        }
         do {
-            guard let frontEnd = processes[assignment.frontEnd], let core = processes[assignment.core],
-                let frontEndPid = frontEnd.watch?.pid, let corePid = core.watch?.pid,
-                let toFrontEnd = frontEnd.connection, let toCore = core.connection
-            else { throw ControllerError(.startFailed, "A process of the engine was gone before it was assigned.") }
             processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
             writeRecord(of: assignment.frontEnd)
             processes[assignment.frontEnd]?.peer = assignment.core
