@@ -65,7 +65,14 @@ struct SupervisorUnderTest {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { await jobs.run() }
-                group.addTask { try await supervisor.run(report: take, started: { continuation.finish() }) }
+                // The supervisor keeps the closure, so it may not hold the supervisor.
+                group.addTask { [supervisor, report, gate] in
+                    try await supervisor.run(
+                        report: { event in
+                            if case .stage = event { await gate?.wait(atMost: .seconds(60)) }
+                            report.yield(event)
+                        }, started: { continuation.finish() })
+                }
                 for await _ in started {}
                 try await test()
             }
@@ -75,11 +82,6 @@ struct SupervisorUnderTest {
         }
         await supervisor.killAll()
         try result.get()
-    }
-
-    @Sendable private func take(_ event: SupervisionEvent) async {
-        if case .stage = event { await gate?.wait(atMost: .seconds(60)) }
-        report.yield(event)
     }
 
     func nextEvent() async throws -> SupervisionEvent {
