@@ -29,6 +29,7 @@ def become_child(request: Fork, log: int) -> None:
     _reset_signals()
     environment.restore_for_child()
     _use_temporary_directory(request.temporary_directory)
+    _see_only(request.device)
     _raise_oom_score()
     if request.cores:
         os.sched_setaffinity(0, request.cores)
@@ -48,6 +49,14 @@ def _use_temporary_directory(path: str) -> None:
     os.makedirs(path, mode=0o700, exist_ok=True)
     os.environ["TMPDIR"] = path
     tempfile.tempdir = path
+
+
+def _see_only(device: str) -> None:
+    """Hides all other GPUs from a process of one; counted among those that the zygote may see. Never run on a GPU."""
+    kind, _, index = device.partition(":")
+    if kind == "cuda":
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)] if visible else index
 
 
 def _raise_oom_score() -> None:

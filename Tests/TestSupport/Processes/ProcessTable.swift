@@ -18,9 +18,17 @@ public enum ProcessTable {
         return names.compactMap(Int.init).compactMap(entry)
     }
 
-    /// Those that were started with this text in an argument, zombies excluded.
+    /// Those that were started with this text in an argument, or write to a file whose path has it: vLLM's processes give
+    /// themselves other names. Zombies have neither.
     public static func processes(naming text: String) -> [Entry] {
-        all().filter { entry in entry.pid != Int(getpid()) && entry.command.contains { $0.contains(text) } }
+        all().filter { entry in
+            entry.pid != Int(getpid())
+                && (entry.command.contains { $0.contains(text) } || output(of: entry.pid)?.contains(text) == true)
+        }
+    }
+
+    private static func output(of pid: Int) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/1")
     }
 
     /// Whether the process runs; one that has ended and was not reaped does not.
