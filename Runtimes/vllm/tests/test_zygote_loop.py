@@ -213,7 +213,7 @@ def test_the_end_of_one_process_ends_the_other(bench: Bench) -> None:
     bench.wait_for_end(bench.pids[0])
     assert time.monotonic() - begin < 2
     assert bench.exited("p-3") == {"type": "exited", "process": "p-3", "pid": bench.pids[1], "signal": 9}
-    assert bench.exited("p-2") == {"type": "exited", "process": "p-2", "pid": bench.pids[0], "status": 1}
+    assert bench.exited("p-2") == {"type": "exited", "process": "p-2", "pid": bench.pids[0], "status": 5}
     assert f"(pid {bench.pids[1]}) ended" in (bench.run_directory / "p-2.log").read_text()
 
 
