@@ -100,7 +100,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "SupervisionTests", dependencies: ["Supervision", "ControlProtocol", "CPlatform", nio("NIOPosix")],
+            name: "SupervisionTests",
+            dependencies: [
+                "Supervision", "ControlProtocol", "CPlatform", nio("NIOConcurrencyHelpers"), nio("NIOPosix"), logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",

@@ -127,6 +127,14 @@ int wc_reap_any(pid_t *pid, int *status) {
   return 1;
 }
 
+int wc_find_ended(pid_t *pid) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD ? 0 : -errno;
+    *pid = info.si_pid;
+    return info.si_pid != 0;
+}
+
 int wc_become_subreaper(void) { return negative_errno(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }
 
 int wc_peer(int socket, pid_t *pid, uid_t *uid) {

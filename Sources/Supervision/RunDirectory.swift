@@ -19,8 +19,8 @@ public struct RunDirectory: Sendable {
     var records: String { path + "/processes" }
     public var logs: String { path + "/logs" }
     private var previousLogs: String { path + "/logs.previous" }
-    private var temporary: String { path + "/t" }
-    private var frontEnds: String { path + "/f" }
+    var temporary: String { path + "/t" }
+    var frontEnds: String { path + "/f" }
 
     public func log(of process: ProcessID) -> String { "\(logs)/\(process).log" }
     public func frontEndSocket(of engine: EngineID) -> String { "\(frontEnds)/\(engine).sock" }

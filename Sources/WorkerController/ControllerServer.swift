@@ -27,6 +27,7 @@ public struct ControllerServer: Sendable {
     /// Serves until SIGTERM or SIGINT has drained and ended everything; a second signal ends it at once.
     public func run() async throws {
         wc_ignore_sigpipe()
+        raiseDescriptorLimit()
         let directory = RunDirectory(path: configuration.runDirectory)
         let lock = try directory.open()
         defer { withExtendedLifetime(lock) {} }
@@ -78,6 +79,16 @@ public struct ControllerServer: Sendable {
         logger.notice("stopped")
     }
 
+    /// Every client and every process holds descriptors, and the soft limit is often only 1024.
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+            logger.warning("the limit of open files stays as it is", metadata: ["errno": "\(errno)"])
+        }
+    }
+
     private var limits: SchedulingLimits {
         SchedulingLimits(
             queue: configuration.limits.queue, queueBytes: configuration.limits.queueBytes,
@@ -106,27 +117,37 @@ public struct ControllerServer: Sendable {
                     await managementEnd.happen()
                 }
                 group.addTask { await controller.waitUntilFinished() }
+                group.addTask { await OrphanReaper(supervisor: supervisor).run() }
                 group.addTask {
-                    await Self.obey(signals, controller, supervisor, gateway, logger)
+                    await Self.obey(signals, controller, supervisor, gateway, jobs, logger)
                 }
                 defer { group.cancelAll() }
-                try await group.next()
+                do {
+                    try await group.next()
+                } catch {
+                    // Nothing that the others wait for will come any more.
+                    await supervisor.killAll()
+                    await controller.abort()
+                    throw error
+                }
                 await gateway.close()
                 await managementService.triggerGracefulShutdown()
                 await managementEnd.wait(atMost: .seconds(2))
             }
         } catch {
-            // What is left of them is swept by the next start.
-            await supervisor.killAll()
+            // What the processes left is swept by the next start.
             await gateway.close()
             throw error
         }
     }
 
+    /// Longer than any drain takes; what is then left is stuck.
+    private static let shutdownLimit = Duration.seconds(90)
+
     /// The first signal drains, the second kills. Returns when what was killed should long be gone.
     private static func obey(
         _ signals: UnixSignalsSequence, _ controller: WorkerController, _ supervisor: ProcessSupervisor,
-        _ gateway: Gateway, _ logger: Logger
+        _ gateway: Gateway, _ jobs: JobRunner, _ logger: Logger
     ) async {
         var isDraining = false
         for await _ in signals {
@@ -138,6 +159,13 @@ public struct ControllerServer: Sendable {
             }
             isDraining = true
             logger.notice("draining; a second signal ends everything at once")
+            jobs.start {
+                guard (try? await Task.sleep(for: shutdownLimit)) != nil else { return }
+                logger.error("not everything has ended in time; ending the rest at once")
+                await supervisor.killAll()
+                try? await Task.sleep(for: .seconds(5))
+                await controller.finish()
+            }
             await controller.shutDown()
             await gateway.stopAccepting()
         }

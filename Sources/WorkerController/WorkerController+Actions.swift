@@ -1,5 +1,6 @@
 import ControlProtocol
 import Logging
+import NIOPosix
 import Scheduling
 import Supervision
 
@@ -16,7 +17,7 @@ extension WorkerController {
         case .admit(let request, let engine, let tier, let timings):
             return admit(request, engine, tier, timings)
         case .refuse(let request, let error, let log): refuse(request, error, log)
-        case .watch(let engine): return watch(engine)
+        case .watch(let engine, let below): return watch(engine, below: below)
         case .completeLoad(let command, let engine): loads.removeValue(forKey: command)?.resume(returning: engine)
         case .failLoad(let command, let error, let log): failLoad(command, error, log)
         case .completeUnload(let command, let engines):
@@ -39,8 +40,9 @@ extension WorkerController {
 
     private func admit(_ id: RequestID, _ engine: EngineID, _ tier: Tier, _ timings: [StageTime]) -> SchedulerEvent? {
         guard let caller = waiting[id] else { return nil }
-        guard let route = route(to: engine), route.permits.take() else {
-            return .returned(id, model: caller.request.model, bytes: caller.request.bytes, waitedSince: caller.since)
+        guard let route = route(to: engine), route.permits.takeForWaiting() else {
+            return .returned(
+                id, model: caller.request.model, bytes: caller.request.bytes, waitedSince: caller.since, tier: tier)
         }
         waiting[id] = nil
         caller.continuation.resume(returning: Admission(route: route, tier: tier, timings: timings))
@@ -61,7 +63,7 @@ extension WorkerController {
     private func answer(
         _ error: ControllerError, _ log: LogSource?, _ body: @escaping @Sendable (ControllerError) -> Void
     ) {
-        guard let log else { return body(error) }
+        guard let log, !isAborted else { return body(error) }
         let files = files(of: log)
         jobs.start {
             let lines = files.flatMap { LogFile.tail(of: $0, lines: 12) }
@@ -79,13 +81,13 @@ extension WorkerController {
         }
     }
 
-    /// Asks to be told of the next release; if what is waited for is so already, says so at once.
-    private func watch(_ id: EngineID) -> SchedulerEvent? {
-        guard let permits = permits[id] else { return nil }
-        permits.watch()
-        // A release may have come just before.
+    /// Asks to be told of the next release; if there was one since the decision was made, says so at once.
+    private func watch(_ id: EngineID, below: Int) -> SchedulerEvent? {
+        // The permits of an engine that is dying are closed before the decision core knows; nothing is to be had there.
         let isDraining = scheduler.engines[id]?.phase == .draining
-        return isDraining && permits.inFlight == 0 ? .permitReleased(id) : nil
+        guard let permits = permits[id], isDraining || !permits.isClosed else { return nil }
+        permits.watch()
+        return permits.inFlight < below ? .permitReleased(id) : nil
     }
 
     private func fork(_ process: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName, _ device: DeviceID) {
@@ -100,7 +102,9 @@ extension WorkerController {
         jobs.start {
             let event: SchedulerEvent
             do {
-                event = .inspected(engine, weightBytes: try catalog.inspect(model))
+                // On a thread that may block: a file system may hang.
+                let bytes = try await NIOThreadPool.singleton.runIfActive { try catalog.inspect(model) }
+                event = .inspected(engine, weightBytes: bytes)
             } catch let error as ControllerError {
                 event = .inspectionFailed(engine, error)
             } catch {

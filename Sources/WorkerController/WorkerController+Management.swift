@@ -4,6 +4,7 @@ import Supervision
 
 extension WorkerController: ControllerManaging {
     public func load(_ model: String) async throws -> EngineStatus {
+        guard !isAborted else { throw Self.aborted }
         let command = CommandID(nextNumber())
         let engine = try await withCheckedThrowingContinuation { continuation in
             loads[command] = continuation
@@ -25,6 +26,7 @@ extension WorkerController: ControllerManaging {
             guard let pid = await supervisor.snapshot(of: process)?.pid else { continue }
             freed += ProcFS.memory(pid: pid)?.privateBytes ?? 0
         }
+        guard !isAborted else { throw Self.aborted }
         let command = CommandID(nextNumber())
         let engines = await withCheckedContinuation { continuation in
             unloads[command] = continuation

@@ -2,6 +2,7 @@ import Scheduling
 
 extension WorkerController: RequestBroker {
     public func admit(_ request: WaitingRequest) async throws -> Admission {
+        guard !isAborted else { throw Self.aborted }
         let id = RequestID(nextNumber())
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -9,7 +10,8 @@ extension WorkerController: RequestBroker {
                 feed(.request(id, model: request.model, bytes: request.bytes))
             }
         } onCancel: {
-            jobs.start { await self.withdraw(id) }
+            // Not a job: jobs end first when the controller fails, and this must be answered even then.
+            Task { await self.withdraw(id) }
         }
     }
 

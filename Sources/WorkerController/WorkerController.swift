@@ -16,10 +16,8 @@ public actor WorkerController {
     let jobs: JobRunner
     let logger: Logger
 
-    /// One for each engine that is ready or draining.
+    /// One for each engine that was given processes and is not gone.
     var permits: [EngineID: EnginePermits] = [:]
-    /// What each engine waits for with `watch`.
-    var watched: Set<EngineID> = []
     /// The processes that each engine was given, for its logs; the last few engines only.
     var processesOfEngine: [EngineID: [ProcessID]] = [:]
     /// By model, also when it is gone.
@@ -29,6 +27,7 @@ public actor WorkerController {
     var unloads: [CommandID: CheckedContinuation<[EngineID], Never>] = [:]
     private let finished: AsyncStream<Void>
     private let finishing: AsyncStream<Void>.Continuation
+    private(set) var isAborted = false
     private var lastNumber: UInt64 = 0
     private var timer: (moment: Moment, task: Task<Void, Never>)?
 
@@ -70,10 +69,28 @@ public actor WorkerController {
 
     func finish() { finishing.finish() }
 
+    /// A part of the controller failed: nobody waits any more, since nothing will be carried out.
+    public func abort() {
+        isAborted = true
+        for caller in waiting.values { caller.continuation.resume(throwing: Self.aborted) }
+        for caller in loads.values { caller.resume(throwing: Self.aborted) }
+        for caller in unloads.values { caller.resume(returning: []) }
+        waiting = [:]
+        loads = [:]
+        unloads = [:]
+        timer?.task.cancel()
+        timer = nil
+    }
+
+    static let aborted = ControllerError(.shuttingDown, "The controller failed and is ending; see its log.")
+
     public func handle(_ event: SupervisionEvent) {
         switch event {
         case .zygoteReady(let process): feed(.zygoteReady(process))
         case .processIdle(let process): feed(.processIdle(process))
+        case .processEnded(let process):
+            // No request is sent there any more, even before it is known why.
+            if case .leased(let engine) = scheduler.processes[process]?.state { permits[engine]?.close() }
         case .processGone(let process, let reason): feed(.processGone(process, reason: reason))
         case .stage(let engine, let generation, let time): feed(.stage(engine, generation, time))
         case .ready(let engine, let generation): feed(.ready(engine, generation))
@@ -84,12 +101,17 @@ public actor WorkerController {
 
     /// Hands an event to the decision core, and carries out its actions, with the events that these cause at once.
     func feed(_ event: SchedulerEvent) {
+        guard !isAborted else { return }
         var events = [event]
         while !events.isEmpty {
             let usage = permits.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
             for action in scheduler.handle(events.removeFirst(), at: .now, usage: usage) {
                 if let outcome = perform(action) { events.append(outcome) }
             }
+        }
+        for (id, permits) in permits {
+            let model = scheduler.engines[id].flatMap { scheduler.models[$0.model] }
+            permits.setAwaited(model?.waitingCount ?? 0 > 0)
         }
         setTimer()
     }

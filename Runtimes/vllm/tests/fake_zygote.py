@@ -53,10 +53,20 @@ def write_report(path: str) -> None:
     os.rename(path + ".part", path)
 
 
+def spill(process: EngineProcess) -> None:
+    """Ends with output that is not written yet."""
+    sys.stdout.write("x" * 100)
+
+
+def spill_and_raise(process: EngineProcess) -> None:
+    spill(process)
+    raise RuntimeError("as planned")
+
+
 class FakeRuntime:
     """Preloads nothing."""
 
-    roles: Mapping[str, Role] = {"front_end": play, "core": play}
+    roles: Mapping[str, Role] = {"front_end": play, "core": play, "spill": spill, "raise": spill_and_raise}
 
     def preload(self) -> dict[str, str]:
         return {"fake": "1"}

@@ -22,5 +22,10 @@ def test_the_users_settings_win() -> None:
     assert environment.prepared({"VLLM_NO_USAGE_STATS": "0"})["VLLM_NO_USAGE_STATS"] == "0"
 
 
+def test_vllms_own_time_limit_never_comes_first() -> None:
+    # vLLM waits with poll(2), whose milliseconds are 32 bits.
+    assert 3600 < int(environment.prepared({})["VLLM_ENGINE_READY_TIMEOUT_S"]) < (1 << 31) / 1000
+
+
 def test_an_openmp_that_is_preloaded_already_is_left_alone() -> None:
     assert environment.stock_preload("/opt/libiomp5.so") == "/opt/libiomp5.so"

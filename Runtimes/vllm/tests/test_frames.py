@@ -56,6 +56,11 @@ def test_a_frame_of_the_greatest_length_passes_and_one_byte_more_does_not() -> N
         encode_frame({"type": "x", "text": "a" * (MAX_FRAME_BYTES - overhead + 1)})
 
 
+def test_a_lone_surrogate_does_not_keep_a_frame_from_being_sent() -> None:
+    (frame,) = FrameDecoder().feed(encode_frame({"type": "x", "text": "a\udcffb"}))
+    assert frame["text"] == "a?b"
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe\xfd", b'{"type":NaN}', b"[" * 100_000])
 def test_text_that_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(FrameError, match="not JSON"):

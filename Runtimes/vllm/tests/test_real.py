@@ -146,6 +146,23 @@ def test_a_structured_answer(engine: Engine) -> None:
     assert "city" in json.loads(answer["choices"][0]["message"]["content"])
 
 
+def test_other_kinds_of_structured_output(engine: Engine) -> None:
+    """The core loads its tokenizer with the first such request of all; several at once want it together."""
+    answers: list[str] = []
+
+    def ask(structured: dict[str, Any]) -> None:
+        body = {"prompt": "The colour of the sky is", "max_tokens": 8, "structured_outputs": structured}
+        answers.append(post(engine, "/v1/completions", **body)["choices"][0]["text"])
+
+    kinds = [{"choice": ["purple", "orange"]}, {"regex": "(purple|orange)"}, {"choice": ["purple", "orange"]}]
+    threads = [threading.Thread(target=ask, args=(kind,)) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(answers) == 3 and set(answers) <= {"purple", "orange"}
+
+
 def test_mistakes_are_answered_as_by_the_stock_server(engine: Engine) -> None:
     status, body = call(engine.socket, "POST", "/v1/completions", {"model": "other", "prompt": "x"})
     assert (status, json.loads(body)["error"]["type"]) == (404, "NotFoundError")
@@ -273,6 +290,36 @@ def test_weights_that_are_not_there(runtime: RealRuntime, tmp_path: Path) -> Non
     assert "Traceback" in engine.core.log.read_text()
 
 
+def test_a_context_length_that_is_too_long(runtime: RealRuntime) -> None:
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "x", {**ARGUMENTS, "max-model-len": 999_999})
+    for member in engine.members:
+        runtime.wait_for_exit(member)
+    errors = {stage["error"] for member in engine.members for stage in failed_stages(member)}
+    assert len(errors) == 1
+    assert errors.pop().startswith("User-specified max_model_len (999999) is greater than the derived max_model_len")
+
+
+def test_more_than_one_worker(runtime: RealRuntime) -> None:
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "x", {**ARGUMENTS, "prefill-context-parallel-size": 3})
+    for member in engine.members:
+        runtime.wait_for_exit(member)
+    errors = [stage["error"] for member in engine.members for stage in failed_stages(member)]
+    assert errors and all(errors)
+
+
+def test_a_core_that_fails_while_it_serves_says_why_and_ends_first(runtime: RealRuntime) -> None:
+    arguments = {**ARGUMENTS, "logits-processors": ["failing_logits_processor:Failing"]}
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "smol", arguments)
+    runtime.wait_until_ready(engine)
+    begin = time.monotonic()
+    status, _ = call(engine.socket, "POST", "/v1/completions", {"model": "smol", "prompt": "x", "max_tokens": 4})
+    assert status == 500
+    assert runtime.wait_for_exit(engine.core)["status"] == 1
+    assert runtime.wait_for_exit(engine.front_end)["status"] == 5
+    assert time.monotonic() - begin < 10
+    assert "RuntimeError: no token is good enough" in engine.core.log.read_text()
+
+
 def test_an_unknown_argument_is_told_with_the_nearest(runtime: RealRuntime) -> None:
     arguments = {**ARGUMENTS, "max-modle-len": 3}
     engine = runtime.assign(runtime.fork_pair(), MODEL, "x", arguments)
@@ -293,12 +340,12 @@ def test_a_pooling_model_gets_its_own_routes(runtime: RealRuntime) -> None:
     runtime.kill(engine)
 
 
-def test_an_application_built_for_another_context_length_is_built_again(runtime: RealRuntime) -> None:
-    """Only the core knows what fits into the KV cache; the front end had built for the model's whole length."""
+def test_a_context_length_that_only_the_core_knows(runtime: RealRuntime) -> None:
+    """It is what fits into the KV cache, so the application is built when the core is ready."""
     arguments = {"enforce-eager": True, "max-num-seqs": 4, "max-model-len": -1, "kv-cache-memory-bytes": 64 * MIB}
     engine = runtime.assign(runtime.fork_pair(), MODEL, "smol", arguments)
     runtime.wait_until_ready(engine)
-    assert "the application is built again" in engine.front_end.log.read_text()
+    assert "the application is built again" not in engine.front_end.log.read_text()
     (served, _) = json.loads(call(engine.socket, "GET", "/v1/models")[1])["data"]
     assert 0 < served["max_model_len"] < 8192
     assert post(engine, "/tokenize", prompt="x")["max_model_len"] == served["max_model_len"]

@@ -33,6 +33,7 @@ class Bench:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             )
         self.pids: list[int] = []
 
@@ -199,6 +200,8 @@ def test_only_an_idle_process_takes_an_assignment_that_makes_sense(bench: Bench)
     assert "absolute" in bench.assign(peer, other, socket="f.sock")["reason"]
     assert "names" in bench.assign(peer, other, names=[])["reason"]
     assert "'path'" in bench.assign(peer, other, path=None)["reason"]
+    assert bench.assign(peer, other, peer_pid=os.getpid())["reason"] == f"peer {os.getpid()} is another process"
+    assert "peer" in bench.assign(peer, other, peer_pid=1 << 70)["reason"]
     assert bench.assign(peer, other)["type"] == "accepted"
     refused = bench.assign(peer, other)
     assert (refused["type"], refused["reason"]) == ("failed", "not idle: e-3 is here")
@@ -243,6 +246,8 @@ def test_a_fork_that_cannot_be_made_fails(bench: Bench) -> None:
     assert "unknown role 'cook'" in bench.ask_fork("p-2", role="cook")["reason"]
     missing = bench.ask_fork("p-2", log=str(bench.run_directory / "missing" / "p-2.log"))
     assert missing["type"] == "failed" and "No such file" in missing["reason"]
+    for bad in ("/x/\0.log", "/x/\udcff/\ud800.log"):
+        assert bench.ask_fork("p-2", log=bad)["type"] == "failed"
     without = bench.ask_fork("p-2", device=None)
     assert without["type"] == "failed" and "'device'" in without["reason"]
 
@@ -317,6 +322,17 @@ def test_a_refused_process_ends_at_once(bench: Bench) -> None:
     assert bench.process.returncode == 4
     assert "refused by the controller: another epoch" in bench.log.read_text()
     assert len(bench.controller.peers) == 1
+
+
+@pytest.mark.parametrize("role", ["spill", "raise"])
+def test_a_full_disk_neither_ends_siblings_nor_lets_a_child_become_a_second_zygote(bench: Bench, role: str) -> None:
+    """Its output cannot be written: the child still ends with its own status, and nothing else happens."""
+    sibling = bench.fork("p-2")
+    answer = bench.ask_fork("p-3", role, log="/dev/full")
+    assert answer["type"] == "forked"
+    assert bench.exited("p-3")["status"] == {"spill": 0, "raise": 1}[role]
+    assert bench.controller.ask(sibling, "ping")["type"] == "pong"
+    assert bench.controller.ask(bench.zygote, "ping")["type"] == "pong"
 
 
 def test_engines_do_not_depend_on_the_zygotes_life(bench: Bench) -> None:

@@ -12,18 +12,28 @@ from typing import Any, NoReturn
 CONTROLLER_OWNED = frozenset(
     {
         "api-key",
+        "api-server-count",
+        "config",
+        "data-parallel-size",
+        "data-parallel-size-local",
         "distributed-executor-backend",
+        "grpc",
+        "grpc-port",
+        "headless",
         "host",
         "model",
+        "pipeline-parallel-size",
         "port",
+        "root-path",
         "served-model-name",
         "ssl-ca-certs",
         "ssl-certfile",
         "ssl-keyfile",
+        "tensor-parallel-size",
         "uds",
     }
 )
-"""Arguments that only the controller may decide: where an engine listens and what it is."""
+"""Arguments that only the controller may decide: where an engine listens, what it is and of how many processes."""
 
 
 class ArgumentsError(ValueError):

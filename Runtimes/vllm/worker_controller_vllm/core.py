@@ -34,12 +34,14 @@ def run(process: EngineProcess, parser: ArgumentParser) -> None:
 
 
 def _use_threads(assignment: Assign) -> None:
-    """As many threads as a stock core would use: one for each processor that it may run on."""
+    """One thread for each processor that was picked for this engine; for each physical core where none was picked."""
     import torch
 
+    allowed = os.sched_getaffinity(0)
     if assignment.cores:
         os.sched_setaffinity(0, assignment.cores)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    used = os.sched_getaffinity(0)
+    torch.set_num_threads(compat.threads_for(used) if used == allowed else len(used))
 
 
 class _Counter:

@@ -1,5 +1,6 @@
 """From an assignment to vLLM's arguments and configuration, the same in the front end and in the core."""
 
+import hashlib
 import os
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from worker_controller_vllm import arguments
 from worker_controller_vllm.compat import config as compat
 from worker_controller_vllm.messages import Assign
+from worker_controller_vllm.process_log import logger
 
 EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 """By its full name: the short `uni` is replaced by a multi-process executor on CPU, a class name is left alone."""
@@ -14,20 +16,49 @@ EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 
 def make(parser: ArgumentParser, assignment: Assign) -> tuple[Namespace, Any, Any]:
     """vLLM's parsed arguments, engine arguments and `VllmConfig`. Sets the assignment's environment."""
-    os.environ.update(assignment.environment)
+    set_environment(assignment)
     compat.inspect_models_in_process()
     args = arguments.parse(parser, _fixed(assignment), with_defaults(assignment.arguments))
     compat.check_arguments(args)
     engine_args, config = compat.make_engine_config(args)
+    if (size := compat.world_size(config)) != 1:
+        raise arguments.ArgumentsError(f"the arguments ask for {size} workers; this runtime's engines have one")
     return args, engine_args, config
+
+
+def set_environment(assignment: Assign) -> None:
+    """Sets the assignment's environment, and takes away what would override the controller's decisions."""
+    os.environ.update(assignment.environment)
+    owned = {"VLLM_API_KEY": "clients' keys are the controller's concern, and its gateway sends none to an engine"}
+    if "kv-cache-memory-bytes" in _names(assignment.arguments):
+        owned["VLLM_CPU_KVCACHE_SPACE"] = "'kv-cache-memory-bytes' is given, which it would override"
+    for name, why in owned.items():
+        if os.environ.pop(name, None) is not None:
+            logger.warning("%s is not used: %s", name, why)
+    # vLLM draws a random name in each process that it did not start itself; here both must find the same buffer.
+    if compat.SHARED_BUFFER not in assignment.environment and compat.names_shared_buffer():
+        os.environ[compat.SHARED_BUFFER] = shared_buffer_name(assignment)
+
+
+def shared_buffer_name(assignment: Assign) -> str:
+    """One name for both processes of this start of an engine, and for no other one's of any controller here.
+
+    At most 30 characters, as vLLM's own.
+    """
+    controller = hashlib.sha256(assignment.socket.encode(errors="replace")).hexdigest()[:8]
+    return f"wc_{controller}_{assignment.generation.epoch}_{assignment.generation.counter}"
 
 
 def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
     """The given arguments and our only default: no line per request in the log unless it is asked for."""
-    names = {name.replace("_", "-") for name in given}
-    if names & {"disable-uvicorn-access-log", "no-disable-uvicorn-access-log"}:
+    if _names(given) & {"disable-uvicorn-access-log", "no-disable-uvicorn-access-log"}:
         return given
     return {**given, "disable-uvicorn-access-log": True}
+
+
+def _names(given: dict[str, Any]) -> set[str]:
+    """The names of the arguments that have a value, as vLLM writes them."""
+    return {name.replace("_", "-") for name, value in given.items() if value is not None}
 
 
 def _fixed(assignment: Assign) -> list[str]:

@@ -6,11 +6,11 @@ time, also while a model loads, happens on the control thread.
 
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, ControlLoop, Identity
 from worker_controller_vllm.memory import private_bytes
@@ -28,10 +28,12 @@ from worker_controller_vllm.messages import (
     Stage,
     Stop,
 )
-from worker_controller_vllm.process_log import logger
+from worker_controller_vllm.process_log import flush_output, logger
 from worker_controller_vllm.stages import Stages
 
 MAX_ERROR_CHARACTERS = 500
+
+_MESSAGES_ONLY = {"include_url": False, "include_context": False, "include_input": False}
 
 STAGES = {
     "front_end": ("config", "app", "listen"),
@@ -43,8 +45,9 @@ STAGES = {
 class EngineProcess:
     """One forked process of an engine, front end or core."""
 
-    def __init__(self, identity: Identity, role: str, device: str) -> None:
+    def __init__(self, identity: Identity, role: str, device: str, zygote: int) -> None:
         self.role = role
+        self._zygote = zygote
         self._identity = identity
         self._device = device
         self._assignment: Assign | None = None
@@ -82,8 +85,7 @@ class EngineProcess:
 
     def end(self, status: int) -> NoReturn:
         """Ends the process once the control thread has written what is left to say."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         self._control.finish(status)
         while True:
             time.sleep(60)  # The control thread ends the process.
@@ -137,10 +139,7 @@ class EngineProcess:
     def _assign(self, assignment: Assign) -> None:
         reason = self._reason_against(assignment)
         if reason is None:
-            try:
-                self._peer_fd = os.pidfd_open(assignment.peer_pid)
-            except OSError as error:
-                reason = f"peer {assignment.peer_pid}: {error.strerror}"
+            reason = self._open_peer(assignment.peer_pid)
         if reason is not None:
             return self._control.send(Failed(re=assignment.id, reason=reason))
         self._assignment = assignment
@@ -148,6 +147,19 @@ class EngineProcess:
         self._control.send(Accepted(re=assignment.id))
         self._control.watch(self._peer_fd, self._peer_ended)
         self._assigned.put(assignment)
+
+    def _open_peer(self, pid: int) -> str | None:
+        """Opens what the peer is watched with; returns why that cannot be."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except (OSError, OverflowError) as error:
+            return f"peer {pid}: {error.strerror if isinstance(error, OSError) else error}"
+        # Looked at only now: as long as the descriptor's process lives, its pid is given to no other.
+        if is_another_process(pid, self._zygote):
+            os.close(descriptor)
+            return f"peer {pid} is another process"
+        self._peer_fd = descriptor
+        return None
 
     def _reason_against(self, assignment: Assign) -> str | None:
         if self._assignment is not None:
@@ -169,11 +181,50 @@ class EngineProcess:
         os._exit(EXIT_ALONE)
 
 
+def is_another_process(pid: int, zygote: int) -> bool:
+    """Whether `pid`, the peer's when the controller named it, was given to a process that is no child of `zygote`.
+
+    False where it cannot be told: when the zygote is gone (then its children, this one too, have new parents), and for
+    a peer whose own zygote, an earlier one, is.
+    """
+    try:
+        parent = parent_of(pid)
+    except OSError:
+        return os.getppid() == zygote  # It ended, and was reaped, since its pidfd was opened.
+    return parent not in (zygote, 1) and os.getppid() == zygote
+
+
+def parent_of(pid: int) -> int:
+    # Field 4, counted behind the name, which may hold anything: process titles are set.
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
 def one_line(error: BaseException) -> str:
     """The last line of an exception as Python prints it, short enough for a `stage`."""
+    if messages := validation_messages(error):
+        return "; ".join(messages)[:MAX_ERROR_CHARACTERS]
     name, text = type(error).__name__, str(error).strip()
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     # An ArgumentsError's text is written for people already; others need their type to be understood.
     if name != "ArgumentsError":
         line = f"{name}: {line}" if line else name
     return line[:MAX_ERROR_CHARACTERS]
+
+
+def validation_messages(error: BaseException) -> list[str]:
+    """What a pydantic `ValidationError` says, without its heading, its types and the whole input; else nothing.
+
+    Known by its shape: this module must not import pydantic, nor anything else that a runtime brings.
+    """
+    if type(error).__name__ != "ValidationError" or not callable(errors := getattr(error, "errors", None)):
+        return []
+    try:
+        return [_validation_message(found) for found in errors(**_MESSAGES_ONLY)]
+    except (TypeError, KeyError):
+        return []  # Another library's ValidationError.
+
+
+def _validation_message(found: dict[str, Any]) -> str:
+    place = ".".join(map(str, found.get("loc", ())))
+    text = " ".join(found["msg"].removeprefix("Value error, ").split())
+    return f"{place}: {text}" if place else text

@@ -21,6 +21,9 @@ FOR_ALL = {
     # A forked core sets its own thread count and processor affinity; vLLM's binding would need a process start.
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_NO_USAGE_STATS": "1",
+    # How long a front end waits for its core; read when vLLM is imported. The controller's `start_timeout` bounds a
+    # start, and the peer watch ends the wait for a core that died: a day, so that vLLM's 600 s never come first.
+    "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
 }
 
 _EXECUTED = "WORKER_CONTROLLER_ZYGOTE_EXECUTED"

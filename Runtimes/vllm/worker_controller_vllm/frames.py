@@ -17,7 +17,8 @@ class FrameError(Exception):
 
 def encode_frame(message: dict[str, Any]) -> bytes:
     """The bytes that carry `message`."""
-    body = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    body = text.encode(errors="replace")  # Lone surrogates, as of a path that is no UTF-8, are not worth a connection.
     if len(body) > MAX_FRAME_BYTES:
         raise FrameError("too long")
     return _LENGTH.pack(len(body)) + body

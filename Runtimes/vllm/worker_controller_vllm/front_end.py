@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from typing import Any
 
 from worker_controller_vllm import engine_config
@@ -18,6 +19,8 @@ BACKLOG = 2048
 """Connections that wait to be accepted; uvicorn's own default."""
 
 _STARTED_POLL_SECONDS = 0.001
+_CORE_END_SECONDS = 30.0
+"""How long a front end whose engine died leaves it to the core to say why and end first."""
 
 
 def run(process: EngineProcess, parser: ArgumentParser) -> None:
@@ -60,10 +63,14 @@ async def _serve(
         app = await compat.build_application(engine, args, found[0])
         if tasks is None or early is None:
             process.stage_done("app")
+    died = compat.death_of(engine)
     serving = asyncio.create_task(compat.serve_application(engine, app, args, _listen(assignment.socket)))
     await _until_started(app, serving)
     process.stage_done("listen")
-    await (await serving)
+    try:
+        await (await serving)
+    finally:
+        await _let_dead_core_end_first(died)
 
 
 async def _build_early(config: Any, args: Namespace) -> tuple[Any | None, Any | None, tuple[str, ...] | None]:
@@ -81,6 +88,17 @@ async def _build_early(config: Any, args: Namespace) -> tuple[Any | None, Any | 
     except (AttributeError, ImportError, TypeError) as error:
         fallback("building the application before the core is ready", error)
         return None, None, None
+
+
+async def _let_dead_core_end_first(died: Callable[[], bool]) -> None:
+    """Does not return when the engine has died: its core's end is the reason to look at, and must not come second.
+
+    The core's end ends this process by the peer watch, with its own status.
+    """
+    if not died():
+        return
+    await asyncio.sleep(_CORE_END_SECONDS)
+    raise RuntimeError(f"the engine died, and its core is still there after {_CORE_END_SECONDS:g} s")
 
 
 def _listen(path: str) -> socket.socket:

@@ -13,3 +13,12 @@ def start_logging(level: int = logging.INFO) -> None:
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+def flush_output() -> None:
+    """Writes out what is buffered. A full disk (or a closed stream) costs log lines, never the process or its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # There is nowhere left to say it.

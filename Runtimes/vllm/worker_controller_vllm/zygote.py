@@ -11,7 +11,7 @@ import time
 
 from worker_controller_vllm import environment
 from worker_controller_vllm.control import Identity
-from worker_controller_vllm.process_log import logger, start_logging
+from worker_controller_vllm.process_log import flush_output, logger, start_logging
 from worker_controller_vllm.runtime import Runtime
 from worker_controller_vllm.zygote_loop import Zygote
 
@@ -52,7 +52,7 @@ def main() -> None:
 
     # Without the interpreter's own tear-down: it would walk the whole imported heap for nothing.
     status = serve(identity, VllmRuntime())
-    sys.stderr.flush()
+    flush_output()
     os._exit(status)
 
 

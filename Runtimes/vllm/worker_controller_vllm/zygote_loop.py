@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +26,7 @@ from worker_controller_vllm.messages import (
     Pong,
     Stop,
 )
-from worker_controller_vllm.process_log import logger
+from worker_controller_vllm.process_log import flush_output, logger
 from worker_controller_vllm.runtime import Role
 
 
@@ -38,6 +37,7 @@ class Zygote:
         self._identity = identity
         self._roles = roles
         self._versions = versions
+        self._pid = os.getpid()
         self._children: dict[int, str] = {}
         self._forks = 0
         self._control = ControlLoop(identity, self._hello, self._handle)
@@ -85,11 +85,10 @@ class Zygote:
             return self._control.send(Failed(re=request.id, reason=reason))
         try:
             log = child.open_log(request.log)
-        except OSError as error:
-            return self._control.send(Failed(re=request.id, reason=f"{request.log}: {error.strerror}"))
-        # What is buffered now would be written twice, by parent and child.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it, or one that is no text.
+            why = error.strerror if isinstance(error, OSError) else error
+            return self._control.send(Failed(re=request.id, reason=f"{request.log}: {why}"))
+        flush_output()  # What is buffered now would be written twice, by parent and child.
         try:
             pid = os.fork()
         except OSError as error:
@@ -107,7 +106,8 @@ class Zygote:
         try:
             child.become_child(request, log)
             self._control.close_inherited()
-            process = EngineProcess(replace(self._identity, process=request.process), request.role, request.device)
+            identity = replace(self._identity, process=request.process)
+            process = EngineProcess(identity, request.role, request.device, zygote=self._pid)
             process.start()
             self._roles[request.role](process)
             status = EXIT_STOPPED
@@ -117,9 +117,10 @@ class Zygote:
             logger.exception("%s (%s) failed", request.process, request.role)
         finally:
             # Never back into the zygote's stack, whatever happened.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            try:
+                flush_output()
+            finally:
+                os._exit(status)
 
     def _reap(self) -> None:
         while self._children:
@@ -144,6 +145,8 @@ class Zygote:
 
     def _end_children(self) -> None:
         """Kills and reaps every child, with whatever its session's process group holds."""
+        if os.getpid() != self._pid:
+            return  # A child that got here by mistake must not kill its siblings.
         for pid in self._children:
             for kill in (os.killpg, os.kill):  # A child that has no group yet is found by its pid alone.
                 try:

@@ -35,6 +35,9 @@ int wc_reap(int pidfd, int *status);
 /// Reaps any one child that has ended: 1, its pid and its wait status; 0 if none has; -ECHILD if there are none.
 int wc_reap_any(pid_t *pid, int *status);
 
+/// Looks for any one child that has ended, and leaves it to be reaped: 1 and its pid; 0 if there is none.
+int wc_find_ended(pid_t *pid);
+
 /// Makes orphaned descendants children of this process, so that it can reap them; 0 or -errno.
 int wc_become_subreaper(void);
 

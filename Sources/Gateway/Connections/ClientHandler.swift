@@ -12,6 +12,8 @@ final class ClientHandler: ChannelInboundHandler {
     private static let idleTime = TimeAmount.seconds(75)
     /// How long a request's body may come without any progress.
     private static let bodyTime = TimeAmount.seconds(60)
+    /// How long a client may read nothing while there is more for it than fits on the way.
+    private static let stallTime = TimeAmount.seconds(120)
     /// How long a client may take to notice the end of a connection, before it is cut.
     private static let endingTime = TimeAmount.seconds(5)
     /// The names and values of all headers of one request, in bytes.
@@ -72,7 +74,12 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        exchange?.clientKeepsUp(context.channel.isWritable)
+        let isWritable = context.channel.isWritable
+        exchange?.clientKeepsUp(isWritable)
+        // A client that has stopped reading holds an engine's permit.
+        if case .answering = connection.phase {
+            if isWritable { timer?.clear() } else { timer?.set(in: Self.stallTime) }
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -99,7 +106,9 @@ final class ClientHandler: ChannelInboundHandler {
                     ControllerError(.badRequest, "The request's body stopped coming. Send it again."),
                     status: .requestTimeout))
         case .idle, .ending: context?.close(promise: nil)
-        case .answering: break  // however long it takes, it is not for a connection to judge
+        case .answering:
+            // However long an engine takes is not for a connection to judge; how long a client does not read, is.
+            if context?.channel.isWritable == false { context?.close(promise: nil) }
         }
     }
 

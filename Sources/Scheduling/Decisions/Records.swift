@@ -62,6 +62,7 @@ public struct ProcessRecord: Sendable, Equatable {
     public let device: DeviceID?
     public var state: State
     public let startedAt: Moment
+    var idleAt: Moment?
     /// Order of making.
     let number: Int
 }

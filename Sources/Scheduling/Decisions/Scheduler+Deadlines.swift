@@ -14,6 +14,7 @@ extension Scheduler {
         }
         if engines.values.contains(where: { $0.phase == .placing }) {
             moments += engines.values.filter { $0.phase == .ready }.map(residentUntil).filter { $0 > now }
+            moments += engines.values.filter { $0.phase == .placing }.map(patienceEnd).filter { $0 > now }
         }
         return moments.min()
     }
@@ -22,8 +23,15 @@ extension Scheduler {
         switch engine.phase {
         case .starting: (engine.startedAt ?? now) + (models[engine.model]?.specification.startTimeout ?? .zero)
         case .draining: engine.drainBy
-        case .queued, .placing, .ready, .stopping: nil
+        case .queued, .placing: lastWish(for: engine)
+        case .ready, .stopping: nil
         }
+    }
+
+    /// When nobody waits any more for an engine that cannot be placed.
+    private func lastWish(for engine: EngineRecord) -> Moment {
+        let own = engine.queuedAt + limits.queueTimeout
+        return models[engine.model]?.waiting.map(\.deadline).max().map { max($0, own) } ?? own
     }
 
     private func deadline(of process: ProcessRecord) -> Moment {
@@ -43,6 +51,14 @@ extension Scheduler {
                         .startFailed,
                         "'\(engine.model)' was not ready within \(allowed) s (start_timeout); the last stage that "
                             + "ended was '\(last)'."))
+            } else if engine.isComing {
+                refuseStart(
+                    engine.id,
+                    ControllerError(
+                        .deadlinePassed,
+                        "'\(engine.model)' waited \(limits.queueTimeout.seconds) s (scheduling.queue_timeout) for memory or "
+                            + "a process, and has neither. Unload another model, or look at GET /runtimes.",
+                        retryAfter: expectedWait(engine.model)))
             } else {
                 stop(engine.id)
             }

@@ -1,8 +1,8 @@
 // The life of an engine: queued -> placing -> starting -> ready -> draining -> stopping -> gone.
 
 extension Scheduler {
-    /// An engine that died this soon after it was ready counts as a failure when it does so again.
-    private static let quickDeath = Duration.seconds(10)
+    /// What dies this soon after it was ready is at fault itself, or probably so.
+    static let quickDeath = Duration.seconds(10)
 
     /// Makes an engine for a model that is wanted and has none.
     mutating func ensureEngine(_ name: String) {
@@ -112,7 +112,7 @@ extension Scheduler {
         engines[id]?.drainBy = now + limits.drainTimeout
         actions.append(.publishRoutes)
         actions.append(.drain(id))
-        actions.append(.watch(id))
+        actions.append(.watch(id, below: 1))
     }
 
     mutating func evict(_ id: EngineID) {
@@ -120,7 +120,7 @@ extension Scheduler {
         engines[id]?.drainBy = now + limits.drainTimeout
         actions.append(.evict(id))
         actions.append(.publishRoutes)
-        actions.append(.watch(id))
+        actions.append(.watch(id, below: 1))
     }
 
     mutating func evictionRefused(_ id: EngineID) {
@@ -136,7 +136,7 @@ extension Scheduler {
     /// Ends the engine's processes. It is gone when they are.
     mutating func stop(_ id: EngineID) {
         guard let engine = engines[id], engine.phase != .stopping else { return }
-        if engine.phase == .ready { actions.append(.publishRoutes) }
+        if engine.phase == .ready || engine.phase == .draining { actions.append(.publishRoutes) }
         if let readyAt = engine.readyAt, now - readyAt >= Self.quickDeath { models[engine.model]?.quickDeaths = 0 }
         engines[id]?.phase = .stopping
         for process in engine.processes {

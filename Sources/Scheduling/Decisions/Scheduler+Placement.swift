@@ -21,7 +21,7 @@ extension Scheduler {
             } else if let (device, need) = zip(devices, needs).first(where: {
                 !blocked.contains($0.id) && $0.memoryBytes - pinnedBytes($0.id) >= $1.footprint
             }) {
-                makeRoom(on: device, bytes: need.footprint)
+                makeRoom(on: device, bytes: need.footprint, for: engine)
                 blocked.insert(device.id)
             }
         }
@@ -87,9 +87,9 @@ extension Scheduler {
         return true
     }
 
-    /// Evicts idle engines, least recently used first, until the bytes will be free; if they cannot be had now, asks to be
-    /// told when a busy engine is idle.
-    private mutating func makeRoom(on device: DeviceSpecification, bytes: Int) {
+    /// Evicts idle engines, least recently used first, until the bytes will be free. If they cannot be had so, asks to be
+    /// told when a busy engine is idle; one that is busy all the time has to end what it has after a while, and then goes.
+    private mutating func makeRoom(on device: DeviceSpecification, bytes: Int, for wanted: EngineRecord) {
         let here = enginesInOrder.filter { $0.device == device.id }
         let going = here.filter { $0.phase == .draining || $0.phase == .stopping }
         var missing = bytes - freeBytes(device) - going.reduce(0) { $0 + ($1.footprint ?? 0) }
@@ -101,16 +101,35 @@ extension Scheduler {
             victims.append(engine.id)
             missing -= engine.footprint ?? 0
         }
+        var drained: [EngineID] = []
+        if patienceEnd(wanted) <= now {
+            // Not one that was given requests a moment ago: those are still on their way to it.
+            let busy = settled.filter {
+                inFlight($0.id) > 0 && admitted[$0.id] == nil && residentUntil($0) <= now
+            }
+            for engine in busy.sorted(by: { ($0.readyAt ?? now) < ($1.readyAt ?? now) }) where missing > 0 {
+                drained.append(engine.id)
+                missing -= engine.footprint ?? 0
+            }
+        }
         if missing <= 0 {
             for victim in victims { evict(victim) }
+            for engine in drained { drain(engine) }
         } else {
-            for engine in settled where inFlight(engine.id) > 0 { actions.append(.watch(engine.id)) }
+            for engine in settled where inFlight(engine.id) > 0 {
+                actions.append(.watch(engine.id, below: inFlight(engine.id)))
+            }
         }
     }
 
     private func isEvictable(_ engine: EngineRecord) -> Bool {
         inFlight(engine.id) == 0 && models[engine.model]?.waiting.isEmpty == true
             && residentUntil(engine) <= now
+    }
+
+    /// From then on an engine that waits for memory need not wait for others to be idle by themselves.
+    func patienceEnd(_ engine: EngineRecord) -> Moment {
+        engine.queuedAt + max(limits.queueTimeout / 4, limits.minimumResidency)
     }
 
     func residentUntil(_ engine: EngineRecord) -> Moment { (engine.readyAt ?? now) + limits.minimumResidency }

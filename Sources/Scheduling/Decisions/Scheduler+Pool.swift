@@ -16,6 +16,7 @@ extension Scheduler {
     mutating func zygoteReady(_ id: ProcessID) {
         guard let process = processes[id], process.state == .starting, process.role == .zygote else { return }
         processes[id]?.state = .idle
+        processes[id]?.idleAt = now
         runtimes[process.runtime]?.isReady = true
         runtimes[process.runtime]?.lastError = nil
         runtimes[process.runtime]?.backoff.succeeded()
@@ -24,6 +25,7 @@ extension Scheduler {
     mutating func processIdle(_ id: ProcessID) {
         guard let process = processes[id], process.state == .starting, process.role != .zygote else { return }
         processes[id]?.state = .idle
+        processes[id]?.idleAt = now
         runtimes[process.runtime]?.poolBackoff.succeeded()
     }
 
@@ -64,7 +66,8 @@ extension Scheduler {
             let failures = runtimes[process.runtime]?.poolBackoff.failures ?? 0
             if failures >= 3 { refuseStarts(on: process.runtime, reason: reason, log: .process(id)) }
         case .idle:
-            break
+            // Without a pause, ones that always die so would be forked without end.
+            if diedQuickly(process) { runtimes[process.runtime]?.poolBackoff.failed(at: now) }
         case .leased(let engine):
             forget(id, of: engine)
             engineDied(engine, reason: reason)
@@ -80,7 +83,9 @@ extension Scheduler {
         if engines[engine]?.core == id { engines[engine]?.core = nil }
     }
 
-    /// Its children live on. One that was ready is started again at once, one that never was after a pause.
+    private func diedQuickly(_ process: ProcessRecord) -> Bool { now - (process.idleAt ?? now) < Self.quickDeath }
+
+    /// Its children live on. One that was ready for a while is started again at once, another after a pause.
     private mutating func zygoteGone(_ process: ProcessRecord, reason: String) {
         // One that was too slow has been replaced, and may take its time to end.
         guard runtimes[process.runtime]?.zygote == process.id else { return }
@@ -88,8 +93,9 @@ extension Scheduler {
         runtimes[process.runtime]?.zygote = nil
         runtimes[process.runtime]?.isReady = false
         runtimes[process.runtime]?.lastError = reason
-        guard !wasReady, !isShuttingDown else { return }
+        guard !isShuttingDown, diedQuickly(process) else { return }
         runtimes[process.runtime]?.backoff.failed(at: now)
+        guard !wasReady else { return }
         refuseStarts(on: process.runtime, reason: reason, log: .process(process.id))
     }
 

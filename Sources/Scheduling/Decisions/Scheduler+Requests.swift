@@ -29,14 +29,16 @@ extension Scheduler {
         for name in Array(models.keys) { models[name]?.waiting.removeAll { $0.id == id } }
     }
 
-    mutating func putBack(_ id: RequestID, model name: String, bytes: Int, since: Moment) {
+    mutating func putBack(_ id: RequestID, model name: String, bytes: Int, since: Moment, tier: Tier) {
         guard let model = model(named: name) else { return refuse(id, .engineGone) }
         guard !isShuttingDown else { return refuse(id, .shuttingDown) }
-        models[model]?.waiting.insert(
-            WaitingRecord(id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout, tier: .hot), at: 0)
+        let request = WaitingRecord(
+            id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout, tier: tier)
+        let place = models[model]?.waiting.firstIndex { $0.id.number > id.number } ?? models[model]?.waiting.count ?? 0
+        models[model]?.waiting.insert(request, at: place)
         ensureEngine(model)
         if let engine = models[model]?.engine, engines[engine]?.phase == .ready {
-            actions.append(.watch(engine))
+            actions.append(.watch(engine, below: models[model]?.specification.concurrency ?? 0))
         }
     }
 
@@ -45,7 +47,7 @@ extension Scheduler {
         switch engine.phase {
         case .ready: dispatch(engine.model)
         case .draining where inFlight(id) == 0: stop(id)
-        case .draining: actions.append(.watch(id))
+        case .draining: actions.append(.watch(id, below: 1))
         case .queued, .placing, .starting, .stopping: break
         }
     }
@@ -65,7 +67,7 @@ extension Scheduler {
                     timings: [waited] + (request.tier == .hot ? [] : engine.stages)))
         }
         models[name] = model
-        if !model.waiting.isEmpty { actions.append(.watch(id)) }
+        if !model.waiting.isEmpty { actions.append(.watch(id, below: model.specification.concurrency)) }
     }
 
     mutating func load(_ command: CommandID, name: String) {

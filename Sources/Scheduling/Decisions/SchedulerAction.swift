@@ -5,8 +5,9 @@ public enum SchedulerAction: Sendable, Equatable {
     case admit(RequestID, EngineID, tier: Tier, timings: [StageTime])
     /// Answer with the error, with the last log lines of the engine or runtime that it is about.
     case refuse(RequestID, ControllerError, log: LogSource?)
-    /// Say `permitReleased` at the engine's next release, or at once if nothing is in flight.
-    case watch(EngineID)
+    /// Say `permitReleased` at the engine's next release, or at once if fewer than `below` requests are in flight: a release
+    /// may have come since the decision was made.
+    case watch(EngineID, below: Int)
 
     // Commands
     case completeLoad(CommandID, EngineID)

@@ -4,8 +4,8 @@ public enum SchedulerEvent: Sendable {
     case request(RequestID, model: String, bytes: Int)
     /// Its client left.
     case withdraw(RequestID)
-    /// It was admitted, but the engine's last permit had just gone: it waits again, first in its line.
-    case returned(RequestID, model: String, bytes: Int, waitedSince: Moment)
+    /// It was admitted, but the engine's last permit had just gone: it waits again, in its old place.
+    case returned(RequestID, model: String, bytes: Int, waitedSince: Moment, tier: Tier)
     /// A permit of a watched engine came back.
     case permitReleased(EngineID)
 

@@ -8,7 +8,7 @@ public struct ModelSpecification: Sendable, Equatable {
     public let startTimeout: Duration
     /// Never evicted to make room.
     public let isPinned: Bool
-    /// The configured KV cache in bytes; nil: `KVCacheSize` decides.
+    /// The configured KV cache in bytes; nil: `Footprint.defaultKVCacheBytes`.
     public let kvCacheBytes: Int?
 
     public init(

@@ -12,6 +12,8 @@ public final class EnginePermits: Sendable {
     private let isWatched = Atomic<Bool>(false)
     private let onRelease: @Sendable () -> Void
     private static let closed = 1 << 62
+    /// Others wait for permits: what comes straight from a client has to wait behind them.
+    private static let awaited = 1 << 61
 
     /// - Parameter onRelease: called on the releasing thread, once for each `watch()`; must not block.
     public init(limit: Int, onRelease: @escaping @Sendable () -> Void = {}) {
@@ -20,21 +22,35 @@ public final class EnginePermits: Sendable {
     }
 
     /// Requests in the engine now.
-    public var inFlight: Int { word.load(ordering: .sequentiallyConsistent) & ~Self.closed }
+    public var inFlight: Int { word.load(ordering: .sequentiallyConsistent) & ~(Self.closed | Self.awaited) }
     public var isClosed: Bool { word.load(ordering: .sequentiallyConsistent) & Self.closed != 0 }
     /// When a request last ended here; the origin if none has.
     public var lastUsed: Moment { Moment(nanoseconds: lastRelease.load(ordering: .relaxed)) }
 
-    /// Takes one permit, unless all are taken or the engine is draining.
-    public func take() -> Bool {
+    /// Takes one permit, unless all are taken, others wait for them, or the engine is draining.
+    public func take() -> Bool { take(ignoring: 0) }
+
+    /// Takes one permit for a request that has waited, unless all are taken or the engine is draining.
+    public func takeForWaiting() -> Bool { take(ignoring: Self.awaited) }
+
+    private func take(ignoring flag: Int) -> Bool {
         var seen = word.load(ordering: .relaxed)
-        while seen < limit {  // a closed word is larger than any limit
+        while seen & ~flag < limit {  // a word with another flag is larger than any limit
             let (exchanged, original) = word.weakCompareExchange(
                 expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
             if exchanged { return true }
             seen = original
         }
         return false
+    }
+
+    /// Whether requests wait for permits, so that none may overtake them.
+    public func setAwaited(_ isAwaited: Bool) {
+        if isAwaited {
+            word.bitwiseOr(Self.awaited, ordering: .sequentiallyConsistent)
+        } else {
+            word.bitwiseAnd(~Self.awaited, ordering: .sequentiallyConsistent)
+        }
     }
 
     /// Gives one permit back.
@@ -51,8 +67,14 @@ public final class EnginePermits: Sendable {
 
     /// Closes if nothing is in flight; otherwise changes nothing and says false.
     public func closeIfIdle() -> Bool {
-        word.compareExchange(expected: 0, desired: Self.closed, ordering: .sequentiallyConsistent).exchanged
-            || isClosed && inFlight == 0
+        var seen = word.load(ordering: .relaxed)
+        while seen & ~(Self.awaited | Self.closed) == 0 {
+            let (exchanged, original) = word.weakCompareExchange(
+                expected: seen, desired: seen | Self.closed, ordering: .sequentiallyConsistent)
+            if exchanged { return true }
+            seen = original
+        }
+        return false
     }
 
     /// Asks for one call of `onRelease` at the next release. Look at the counts again *after* this call: a release may

@@ -1,6 +1,6 @@
 /// The ids of this system. Each is a type of its own, so that one can never stand where another belongs.
 
-/// An engine: `e-3`. Numbered by the controller, never used twice in one run directory.
+/// An engine: `e-3`. Numbered from 1 in each life of the controller.
 public struct EngineID: Hashable, Sendable, CustomStringConvertible {
     public let description: String
     public init(_ text: String) { description = text }

@@ -91,7 +91,7 @@ actor ControlConnection {
     private func expire(_ id: Int, after limit: Duration) {
         guard let waiter = pending.removeValue(forKey: id) else { return }
         waiter.continuation.resume(
-            throwing: ControllerError(.startFailed, "A process did not answer within \(limit.milliseconds) ms."))
+            throwing: ControllerError(.deadlinePassed, "A process did not answer within \(limit.milliseconds) ms."))
     }
 
     /// Runs beside the wait for the answer, which it ends if the write fails.

@@ -28,20 +28,15 @@ extension ProcessSupervisor: ControlServerDelegate {
             throw ControllerError(.conflict, "'\(hello.process)' has pid \(process.watch?.pid ?? 0), not \(hello.pid).")
         }
         let isFirst = process.greetedAt == nil
+        try await connection.send(
+            .welcome(
+                Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
+        // Only now: nothing may be sent to a process before it is welcome.
+        guard processes[id]?.watch?.pid == hello.pid else { return }
         processes[id]?.connection = connection
         processes[id]?.connectionEnd = OneShot()
         if isFirst { processes[id]?.greetedAt = .now }
         if let versions = hello.versions { processes[id]?.versions = versions }
-        do {
-            try await connection.send(
-                .welcome(
-                    Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
-        } catch {
-            // It dials again, and has not been verified by then.
-            if isFirst { processes[id]?.greetedAt = nil }
-            await connectionEnded(connection, of: id)
-            throw error
-        }
         if isFirst { jobs.start { await self.verify(id, connection) } }
     }
 

@@ -31,9 +31,14 @@ extension ProcessSupervisor {
             do {
                 try record.sweep(in: directory)
             } catch {
-                // Its record stays, so the next controller tries again.
                 logger.error(
                     "leftovers not removed", metadata: ["process.id": "\(record.process)", "error": "\(error)"])
+            }
+        }
+        // Whatever is left in these two folders of ours is of earlier epochs, also where its record was lost.
+        for folder in [directory.temporary, directory.frontEnds] {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
             }
         }
     }

@@ -21,6 +21,7 @@ public actor ProcessSupervisor {
     private let server: ControlServer
     private var report: Report?
     var processes: [ProcessID: SupervisedProcess] = [:]
+    private var endedBeforeEntered: Set<ProcessID> = []
     /// Logs of processes that are gone, oldest first.
     private var oldLogs: [String] = []
     private static let logsKept = 256
@@ -110,6 +111,11 @@ public actor ProcessSupervisor {
             }
             adopt(watch, as: id)
         } catch {
+            if (error as? ControllerError)?.code == .deadlinePassed {
+                // A zygote that does not answer is of no use; its children live on, and another one is started.
+                logger.error("zygote does not answer", metadata: ["process.id": "\(zygote)"])
+                processes[zygote]?.watch?.kill()
+            }
             await neverWas(id, error)
         }
     }
@@ -122,6 +128,7 @@ public actor ProcessSupervisor {
         processes[id] = SupervisedProcess(
             id: id, role: role, runtime: runtime, log: directory.log(of: id), record: record)
         writeRecord(of: id)
+        if endedBeforeEntered.remove(id) != nil { processes[id]?.mustEnd = true }
     }
 
     /// From now on its end is noticed.
@@ -158,8 +165,12 @@ public actor ProcessSupervisor {
 
     /// Ends the process: a zygote is asked to, so that it reaps what it forked; others have nothing to lose.
     public func end(_ id: ProcessID) async {
+        guard let process = processes[id] else {
+            // The job that makes it has not begun yet. (One that is gone has been reported, and is not ended any more.)
+            endedBeforeEntered.insert(id)
+            return
+        }
         processes[id]?.mustEnd = true
-        guard let process = processes[id] else { return }
         if process.role == .zygote, let connection = process.connection {
             _ = try? await connection.request(within: .seconds(5)) { .stop(Stop(id: $0, deadlineMilliseconds: $1)) }
             if await process.gone.wait(atMost: .seconds(2)) { return }
@@ -175,6 +186,7 @@ public actor ProcessSupervisor {
     private func awaitEnd(of id: ProcessID, _ watch: ProcessWatch) async {
         // Cancelled, the controller ends before the process, whose record is for the next one then.
         guard await watch.waitForEnd(), let process = processes[id] else { return }
+        await tell(.processEnded(id))
         // What it said last may still be on its way, and may say why it ended.
         if process.connection != nil { await process.connectionEnd.wait(atMost: .seconds(1)) }
         var exit = watch.reap()
@@ -216,6 +228,9 @@ public actor ProcessSupervisor {
     public func snapshot(of id: ProcessID) -> ProcessSnapshot? { processes[id].map(ProcessSnapshot.init) }
 
     public func snapshots() -> [ProcessID: ProcessSnapshot] { processes.mapValues(ProcessSnapshot.init) }
+
+    /// The pids whose ends are noticed here.
+    public var watchedPids: Set<Int> { Set(processes.values.compactMap { $0.watch?.pid }) }
 
     private func limitLogs() async throws {
         while true {

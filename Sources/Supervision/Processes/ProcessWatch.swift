@@ -52,7 +52,11 @@ final class ProcessWatch: Sendable {
         return !Task.isCancelled
     }
 
+    /// Ends the process, and what it started itself: it leads a group of its own.
     func kill() {
+        let group = pid_t(pid)
+        // While the process is there, reaped or not, its number is nobody else's.
+        if wc_pidfd_signal(descriptor, 0) == 0, getpgid(group) == group { _ = Glibc.kill(-group, SIGKILL) }
         _ = wc_pidfd_signal(descriptor, SIGKILL)
     }
 

@@ -5,6 +5,8 @@ public enum SupervisionEvent: Sendable {
     case zygoteReady(ProcessID)
     /// It said hello and answered a ping.
     case processIdle(ProcessID)
+    /// It has ended; why, and that it is tidied up, is told by `processGone` a moment later.
+    case processEnded(ProcessID)
     /// It has ended, and what it left behind is removed.
     case processGone(ProcessID, reason: String)
     case stage(EngineID, Generation, StageTime)

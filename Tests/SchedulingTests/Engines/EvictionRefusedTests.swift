@@ -20,7 +20,7 @@ import Testing
     @Test mutating func theEngineServesOnUntilItIsIdleAgain() {
         let decided = harness.send(.evictionRefused(engine))
         #expect(decided.contains(.publishRoutes))
-        #expect(decided.last == .watch(engine))
+        #expect(decided.last == .watch(engine, below: 1))
         #expect(harness.phase(of: "a") == .ready)
         harness.inFlight[engine] = 0
         #expect(harness.send(.permitReleased(engine)).evictions == [engine])

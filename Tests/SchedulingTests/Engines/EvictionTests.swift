@@ -28,7 +28,7 @@ import Testing
         harness.lastUsed[a] = harness.now
         harness.inFlight[a] = 0
         let decided = try want("c")
-        #expect(decided == [.evict(b), .publishRoutes, .watch(b)])
+        #expect(decided == [.evict(b), .publishRoutes, .watch(b, below: 1)])
         #expect(harness.send(.permitReleased(b)).ends.count == 2)
         #expect(harness.actions.assignments.count == 2)
         harness.endProcesses()
@@ -51,17 +51,48 @@ import Testing
         let (a, b) = try startBoth()
         harness.inFlight = [a: 1, b: 1]
         let decided = try want("c")
-        #expect(decided == [.watch(a), .watch(b)])
+        #expect(decided == [.watch(a, below: 1), .watch(b, below: 1)])
         harness.inFlight[b] = 0
         harness.lastUsed[b] = harness.now
         #expect(harness.send(.permitReleased(b)).evictions == [b])
         #expect(harness.phase(of: "a") == .ready)
     }
 
+    @Test mutating func oneThatIsAlwaysBusyHasToEndWhatItHas() throws {
+        let (a, b) = try startBoth()
+        harness.inFlight = [a: 1, b: 1]
+        _ = try want("c")
+        // A quarter of the queue's timeout.
+        harness.wait(.seconds(31))
+        #expect(harness.phase(of: "a") == .draining)
+        #expect(harness.phase(of: "b") == .ready)
+        harness.inFlight[a] = 0
+        harness.send(.permitReleased(a))
+        harness.endProcesses()
+        #expect(harness.actions.assignments.last?.model == "c")
+    }
+
+    @Test mutating func aLoadThatCannotBePlacedIsRefusedInTheEnd() throws {
+        harness = Harness(models: [.named("a", isPinned: false), .named("c")], devices: [.gibibytes(2)])
+        harness.boot()
+        let a = try harness.start("a")
+        harness.inFlight[a] = 1
+        let before = harness.actions.count
+        let load = harness.load("c")
+        _ = try harness.inspect("c")
+        // It drains, but what it has does not end before its time.
+        harness.wait(.seconds(121))
+        let failed = harness.actions[before...].contains {
+            if case .failLoad(load, let error, _) = $0 { error.code == .deadlinePassed } else { false }
+        }
+        let assigned = harness.actions[before...].contains { if case .assign = $0 { true } else { false } }
+        #expect(failed || assigned)
+    }
+
     @Test mutating func nobodyGoesIfThatWouldNotBeEnough() throws {
         let (a, _) = try startBoth()
         harness.inFlight[a] = 1
-        #expect(try want("big") == [.watch(a)])
+        #expect(try want("big") == [.watch(a, below: 1)])
         #expect(harness.phase(of: "b") == .ready)
     }
 

@@ -10,7 +10,7 @@ import Testing
         let engine = try harness.start("a")
         let members = try #require(harness.scheduler.engines[engine]).processes
         let unload = harness.unload("a")
-        #expect(Array(harness.actions.suffix(3)) == [.publishRoutes, .drain(engine), .watch(engine)])
+        #expect(Array(harness.actions.suffix(3)) == [.publishRoutes, .drain(engine), .watch(engine, below: 1)])
         #expect(Set(harness.send(.permitReleased(engine)).ends) == Set(members))
         harness.send(.processGone(members[0], reason: "it was asked to"))
         #expect(harness.unloaded(unload) == nil)
@@ -25,7 +25,7 @@ import Testing
         harness.inFlight[engine] = 2
         _ = harness.unload("a")
         harness.inFlight[engine] = 1
-        #expect(harness.send(.permitReleased(engine)) == [.watch(engine)])
+        #expect(harness.send(.permitReleased(engine)) == [.watch(engine, below: 1)])
         harness.inFlight[engine] = 0
         #expect(harness.send(.permitReleased(engine)).ends.count == 2)
     }

@@ -39,7 +39,16 @@ import Testing
         var harness = Harness()
         harness.boot()
         let core = try #require(harness.processes(.core, .idle).first)
+        harness.wait(.seconds(20))
         #expect(harness.send(.processGone(core, reason: "killed by signal 9")).forks == [.core])
+    }
+
+    @Test func oneThatDiesAsSoonAsItIsIdleIsReplacedAfterAPause() throws {
+        var harness = Harness()
+        harness.boot()
+        let core = try #require(harness.processes(.core, .idle).first)
+        #expect(harness.send(.processGone(core, reason: "killed by signal 9")).forks.isEmpty)
+        #expect(harness.wait(.seconds(2)).forks == [.core])
     }
 
     @Test func aProcessThatIsTooSlowIsReplacedAfterAPause() throws {
@@ -61,6 +70,7 @@ import Testing
         var harness = Harness(limits: .with(idleWorkers: 1))
         harness.boot()
         var core = try #require(harness.processes(.core, .idle).first)
+        harness.wait(.seconds(20))
         harness.send(.processGone(core, reason: "killed by signal 9"))
         for pause in [1, 2, 4] {
             core = try #require(harness.processes(.core, .starting).first)
@@ -73,6 +83,7 @@ import Testing
     @Test func whoWaitsForAProcessIsToldAfterThreeFailures() throws {
         var harness = Harness()
         harness.boot()
+        harness.wait(.seconds(20))
         _ = try #require(harness.processes(.core, .idle).first.map { harness.send(.processGone($0, reason: "killed")) })
         let request = harness.request("a")
         _ = try harness.inspect("a")

@@ -7,8 +7,9 @@ import Testing
         harness.boot()
         let engine = try harness.start("a")
         let zygote = try #require(harness.processes(.zygote, .idle).first)
+        harness.wait(.seconds(20))
         let decided = harness.send(.processGone(zygote, reason: "killed by signal 9"))
-        #expect(decided.zygoteStarts.count == 1)
+        try #require(decided.zygoteStarts.count == 1)
         #expect(decided.ends.isEmpty)
         #expect(harness.scheduler.runtimes[.simulated]?.isReady == false)
         #expect(harness.scheduler.runtimes[.simulated]?.lastError == "killed by signal 9")
@@ -24,6 +25,15 @@ import Testing
         try harness.becomeReady("b")
         #expect(harness.outcomes(of: cold) == [.admitted(next)])
         #expect(harness.scheduler.runtimes[.simulated]?.lastError == nil)
+    }
+
+    @Test func oneThatDiesAsSoonAsItIsReadyIsTriedAgainAfterAPause() throws {
+        var harness = Harness()
+        harness.boot()
+        let zygote = try #require(harness.processes(.zygote, .idle).first)
+        #expect(harness.send(.processGone(zygote, reason: "killed")).zygoteStarts.isEmpty)
+        harness.wait(.seconds(2))
+        #expect(harness.processes(.zygote, .starting).count == 1)
     }
 
     @Test func oneThatDiesWhenStartingIsTriedAgainAfterAPause() throws {

@@ -16,7 +16,7 @@ import Testing
     @Test mutating func oneMoreWaitsForARelease() {
         let request = harness.request("a")
         #expect(harness.outcomes(of: request) == [])
-        #expect(harness.actions.last == .watch(engine))
+        #expect(harness.actions.last == .watch(engine, below: 2))
         harness.inFlight[engine] = 1
         harness.send(.permitReleased(engine))
         #expect(harness.outcomes(of: request) == [.admitted(engine)])
@@ -33,20 +33,20 @@ import Testing
         let decided = harness.send(.permitReleased(engine))
         #expect(harness.outcomes(of: requests[0]) == [.admitted(engine)])
         #expect(decided.admissions == Array(waiting.prefix(2)))
-        #expect(decided.last == .watch(engine))
+        #expect(decided.last == .watch(engine, below: 2))
     }
 
     @Test mutating func aReleaseThatChangedNothingIsWatchedAgain() {
         let request = harness.request("a")
-        #expect(harness.send(.permitReleased(engine)) == [.watch(engine)])
+        #expect(harness.send(.permitReleased(engine)) == [.watch(engine, below: 2)])
         #expect(harness.outcomes(of: request) == [])
     }
 
     @Test mutating func aReturnedRequestIsFirstInLine() {
-        let returned = RequestID(90)
+        let returned = RequestID(0)
         let waiting = harness.request("a")
-        let decided = harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now))
-        #expect(decided == [.watch(engine)])
+        let decided = harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now, tier: .hot))
+        #expect(decided == [.watch(engine, below: 2)])
         harness.inFlight[engine] = 1
         #expect(harness.send(.permitReleased(engine)).admissions == [returned])
         harness.inFlight[engine] = 1
@@ -57,7 +57,7 @@ import Testing
         let since = harness.now
         harness.wait(.seconds(119))
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: since))
+        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: since, tier: .hot))
         #expect(harness.outcomes(of: returned) == [])
         harness.wait(.seconds(1))
         #expect(try harness.refusal(of: returned).code == .deadlinePassed)
@@ -67,7 +67,7 @@ import Testing
         try harness.killCore(of: engine)
         harness.endProcesses()
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now))
+        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now, tier: .hot))
         let next = try harness.inspect("a")
         #expect(next != engine)
         try harness.becomeReady("a")
@@ -76,7 +76,7 @@ import Testing
 
     @Test mutating func aReturnedRequestThatNamedAnEngineWhichIsGoneIsRefused() throws {
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "e-77", bytes: 10, waitedSince: harness.now))
+        harness.send(.returned(returned, model: "e-77", bytes: 10, waitedSince: harness.now, tier: .hot))
         #expect(try harness.refusal(of: returned).code == .engineDied)
     }
 }

@@ -9,7 +9,7 @@ extension SimulatedWorld {
         case .refuse(let request, let error, _):
             count(error.code.rawValue)
             ledger.settle(request, as: "refused: \(error.code.rawValue)")
-        case .watch(let engine): watch(engine)
+        case .watch(let engine, let below): watch(engine, below: below)
         case .completeLoad(let command, _), .failLoad(let command, _, _), .completeUnload(let command, _):
             ledger.complete(command)
         case .finished: finishedCount += 1
@@ -134,7 +134,7 @@ extension SimulatedWorld {
         ledger.noPermit(id)
         if random.chance(2) { plan(.shutdown, after: .zero) }
         plan(
-            .returned(id, model: request.model, bytes: request.bytes, waitedSince: request.since),
+            .returned(id, model: request.model, bytes: request.bytes, waitedSince: request.since, tier: .hot),
             after: random.milliseconds(0...2))
     }
 
@@ -154,9 +154,9 @@ extension SimulatedWorld {
         plan(.permitReleased(id), after: .zero)
     }
 
-    private mutating func watch(_ id: EngineID) {
+    private mutating func watch(_ id: EngineID, below: Int) {
         guard let engine = engines[id] else { return }
-        if engine.inFlight == 0 {
+        if engine.inFlight < below {
             plan(.permitReleased(id), after: .zero)
         } else {
             engines[id]?.isWatched = true

@@ -37,7 +37,7 @@ struct RequestTests {
     func lateAnswer() async throws {
         try await ControlServerUnderTest.run { server in
             let (peer, connection) = try await server.greeted()
-            await #expect(throws: ControllerError(.startFailed, "A process did not answer within 20.0 ms.")) {
+            await #expect(throws: ControllerError(.deadlinePassed, "A process did not answer within 20.0 ms.")) {
                 _ = try await ping(connection, within: .milliseconds(20))
             }
             let late = try await peer.nextPing()

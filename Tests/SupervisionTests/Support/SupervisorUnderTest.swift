@@ -1,6 +1,7 @@
 import ControlProtocol
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import NIOPosix
 import Scheduling
 import Testing
@@ -22,6 +23,8 @@ struct SupervisorUnderTest {
     private let events: AsyncStream<SupervisionEvent>
     private let report: AsyncStream<SupervisionEvent>.Continuation
     private let lock: RunDirectoryLock
+    /// Processes whose end was told at once, before the reason for it was known.
+    private let early = NIOLockedValueBox<Set<ProcessID>>([])
 
     /// Stages are taken in only when this has happened, if it is given.
     private let gate: OneShot?
@@ -66,11 +69,15 @@ struct SupervisorUnderTest {
                 defer { group.cancelAll() }
                 group.addTask { await jobs.run() }
                 // The supervisor keeps the closure, so it may not hold the supervisor.
-                group.addTask { [supervisor, report, gate] in
+                group.addTask { [supervisor, report, gate, early] in
                     try await supervisor.run(
                         report: { event in
                             if case .stage = event { await gate?.wait(atMost: .seconds(60)) }
-                            report.yield(event)
+                            if case .processEnded(let id) = event {
+                                early.withLockedValue { _ = $0.insert(id) }
+                            } else {
+                                report.yield(event)
+                            }
                         }, started: { continuation.finish() })
                 }
                 for await _ in started {}
@@ -95,6 +102,7 @@ struct SupervisorUnderTest {
         guard case .processGone(id, let reason) = event else {
             throw TestFailure("\(event) instead of the end of \(id)")
         }
+        #expect(early.withLockedValue { $0.contains(id) } == reason.contains("(pid "))
         #expect(await supervisor.snapshot(of: id) == nil)
         #expect(!exists(recordFile(id)))
         return reason

@@ -6,6 +6,25 @@ from typing import Any
 
 from worker_controller_vllm.compat import fallback
 
+SHARED_BUFFER = "VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"
+"""Names the shared memory for multimodal inputs (`mm_processor_cache_type` "shm"), which the front end makes."""
+
+
+def names_shared_buffer() -> bool:
+    """Whether this vLLM takes that name from the environment."""
+    from vllm import envs
+
+    return SHARED_BUFFER in getattr(envs, "environment_variables", {})
+
+
+def world_size(config: Any) -> int:
+    """How many workers a configuration wants; 1 where it does not say."""
+    try:
+        return config.parallel_config.world_size_across_dp
+    except AttributeError as error:
+        fallback("checking the number of workers", error)
+        return 1
+
 
 def name_process(name: str) -> None:
     """Lets vLLM's log lines and the process list say which process this is."""

@@ -1,6 +1,10 @@
 """vLLM's engine core, with its stages reported and without a handshake."""
 
-from collections.abc import Callable
+import gc
+import platform
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback
@@ -56,6 +60,12 @@ def run_core(
             count_step()
             return super()._process_engine_step()
 
+        def shutdown(self) -> None:
+            gc.disable()  # The stock method thaws the whole heap, and the process ends before a walk over it pays.
+            super().shutdown()
+
+    _load_tokenizer_on_first_use()
+    _skip_final_cleanup(core)
     # The core's configuration is applied already (`check_arguments`); doing it again costs 0.1 s.
     if hasattr(core, "configure_logging"):
         core.configure_logging = configure_logging_if_needed
@@ -92,3 +102,80 @@ def _marking_executor(base: type, mark: Mark) -> type:
             mark("load")
 
     return MarkingExecutor
+
+
+def _skip_final_cleanup(core: Any) -> None:
+    """Leaves out the collection after a core's last step: over a second in which nobody is told why it ends."""
+    if not hasattr(core, "cleanup_dist_env_and_memory"):
+        return fallback("ending a core at once", "core.cleanup_dist_env_and_memory is not there")
+    core.cleanup_dist_env_and_memory = lambda: None
+
+
+def _load_tokenizer_on_first_use() -> None:
+    """The core needs a tokenizer only for structured output: loaded with the first such request, not at each start.
+
+    Not before on another thread: loading holds the interpreter's lock for most of its time, and the engine's first
+    request, which a cold start was made for, is there by then.
+    """
+    from vllm.v1 import structured_output
+
+    try:
+        load = structured_output.cached_tokenizer_from_config
+        manager = structured_output.StructuredOutputManager
+        names = manager.__init__.__code__.co_names
+    except AttributeError as error:
+        return fallback("loading the core's tokenizer on first use", error)
+    if not {"cached_tokenizer_from_config", "tokenizer"} <= set(names) or hasattr(manager, "tokenizer"):
+        return fallback("loading the core's tokenizer on first use", "StructuredOutputManager is not as expected")
+    # The constructor sets `self.tokenizer` to what the loader gives: a promise, which the property keeps.
+    structured_output.cached_tokenizer_from_config = lambda *values, **named: Later(lambda: load(*values, **named))
+    manager.tokenizer = kept_promise("tokenizer")
+
+
+class Later:
+    """A value that is made when it is first wanted, once, by whichever thread that is."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make: Callable[[], Any] | None = make
+        self._value: Any = None
+        self._lock = threading.Lock()
+
+    def value(self) -> Any:
+        with self._lock:
+            if self._make is not None:
+                self._value = self._make()
+                self._make = None
+            return self._value
+
+
+def kept_promise(name: str) -> property:
+    """An attribute that may be set to a `Later` and gives its value."""
+    own = f"_worker_controller_{name}"
+
+    def get(instance: Any) -> Any:
+        try:
+            value = instance.__dict__[own]
+        except KeyError:
+            raise AttributeError(name) from None
+        return value.value() if isinstance(value, Later) else value
+
+    def set_to(instance: Any, value: Any) -> None:
+        instance.__dict__[own] = value
+
+    return property(get, set_to)
+
+
+def threads_for(processors: Collection[int], topology: Path = Path("/sys/devices/system/cpu")) -> int:
+    """How many threads compute on `processors`: one for each physical core, where stock vLLM uses one sibling of each.
+
+    As in `vllm.utils.ompmultiprocessing`, which counts only where it may start the worker's process itself, and then
+    also keeps to one NUMA node and leaves a processor free. Neither is done here, where threads are not pinned.
+    """
+    if platform.machine() not in ("x86_64", "s390x"):
+        return len(processors)
+    try:
+        siblings = {(topology / f"cpu{number}/topology/thread_siblings_list").read_text() for number in processors}
+    except OSError as error:
+        fallback("computing on one thread for each physical core", error)
+        return len(processors)
+    return len(siblings)

@@ -2,8 +2,9 @@
 
 import inspect
 import json
+import threading
 from argparse import Namespace
-from collections.abc import Container, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,16 @@ def client_addresses(input_socket: str, output_socket: str) -> dict[str, Any]:
 def predicted_tasks(config: Any) -> tuple[str, ...] | None:
     """What the model will serve, as far as its class tells before its weights are loaded; None: only the core knows.
 
-    A pooling model's tasks come from its pooler, an instance; a speech model's routes need more than one flag.
+    A pooling model's tasks come from its pooler, an instance; a speech model's routes need more than one flag. None,
+    too, for what only the core can settle or do: a context length of -1 (what fits into memory), and adapters, which
+    are loaded into the running engine while the application is built.
     """
     try:
         model_config = config.model_config
+        if config.lora_config is not None and config.lora_config.default_mm_loras:
+            return None
+        if model_config.original_max_model_len == -1:
+            return None
         info = model_config._model_info
         plain = info.is_text_generation_model and not info.supports_transcription
         return ("generate",) if model_config.runner_type == "generate" and plain else None
@@ -111,6 +118,19 @@ def connect_engine(engine: Any | None, engine_args: Any, config: Any, addresses:
         if engine is not None:
             for name, value in stock.items():
                 setattr(async_llm, name, value)
+
+
+def death_of(engine: Any) -> Callable[[], bool]:
+    """Tells whether the engine has died, asked from now on; an engine that was shut down in order has not."""
+    stock = engine.shutdown
+    in_order = threading.Event()
+
+    def shutdown(*values: Any, **named: Any) -> Any:
+        in_order.set()
+        return stock(*values, **named)
+
+    engine.shutdown = shutdown
+    return lambda: engine.errored and not in_order.is_set()
 
 
 async def build_application(engine: Any, args: Namespace, tasks: tuple[str, ...]) -> Any:
