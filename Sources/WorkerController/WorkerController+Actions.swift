@@ -41,8 +41,7 @@ extension WorkerController {
     private func admit(_ id: RequestID, _ engine: EngineID, _ tier: Tier, _ timings: [StageTime]) -> SchedulerEvent? {
         guard let caller = waiting[id] else { return nil }
         guard let route = route(to: engine), route.permits.takeForWaiting() else {
-            return .returned(
-                id, model: caller.request.model, bytes: caller.request.bytes, waitedSince: caller.since, tier: tier)
+            return .returned(id, model: caller.request.model, bytes: caller.request.bytes, waitedSince: caller.since)
         }
         waiting[id] = nil
         caller.continuation.resume(returning: Admission(route: route, tier: tier, timings: timings))

@@ -81,6 +81,22 @@ extension Faults {
             }
         }
 
+        @Test func aZygoteThatHangsIsReplaced() async throws {
+            try await withController(.init([TestModel("alpha"), TestModel("beta"), TestModel("gamma")])) { controller in
+                let engine = try await controller.load("alpha")
+                try await eventually("the pool is full") {
+                    try await controller.workers().contains { $0.state == "idle" }
+                }
+                let zygote = try #require(try await controller.runtime().pid)
+                try ProcessTable.stop(zygote)
+                // The idle pair serves this one; the next needs a zygote that answers.
+                _ = try await controller.load("beta")
+                #expect(try await controller.ask("gamma").succeeded().answer() == "gamma: one two")
+                #expect(try await controller.runtime().pid != zygote)
+                #expect(try await controller.engine(of: "alpha").pids == engine.pids)
+            }
+        }
+
         @Test func aRuntimeOfAnotherProtocol() async throws {
             try await withController(.init([TestModel("alpha")], environment: ["SIM_HELLO_VERSION": "2"])) {
                 controller in

@@ -129,5 +129,24 @@ extension Integration {
                 for reply in replies { _ = try await reply.value.succeeded() }
             }
         }
+
+        /// Whoever waits for a permit is told of every one that is given back, however fast they come and go.
+        @Test func nobodyIsForgottenInFrontOfAnIdleEngine() async throws {
+            let model = TestModel("alpha", settings: ["concurrency": "1"])
+            try await withController(.init([model])) { controller in
+                _ = try await controller.load("alpha")
+                try await withThrowingTaskGroup { group in
+                    for number in 0..<16 {
+                        group.addTask {
+                            for _ in 0..<20 {
+                                _ = try await controller.ask("alpha", "n\(number)", tokens: 1).succeeded()
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(try await controller.model("alpha").waiting == 0)
+            }
+        }
     }
 }

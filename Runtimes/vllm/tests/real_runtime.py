@@ -105,7 +105,12 @@ class RealRuntime:
         return self.fork("front_end"), self.fork("core")
 
     def assign(
-        self, pair: tuple[Member, Member], path: Path | str, name: str, arguments: dict[str, Any] | None = None
+        self,
+        pair: tuple[Member, Member],
+        path: Path | str,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
     ) -> Engine:
         """Assigns a model to both processes at once; returns before anything is loaded."""
         identifier = f"e-{next(self._engines)}"
@@ -127,7 +132,7 @@ class RealRuntime:
                 names=[name, identifier],
                 path=str(path),
                 arguments=ARGUMENTS if arguments is None else arguments,
-                environment={},
+                environment=environment or {},
                 socket=str(engine.socket),
                 input_socket=str(engine.input_socket),
                 output_socket=str(engine.output_socket),

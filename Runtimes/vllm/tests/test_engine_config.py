@@ -1,12 +1,15 @@
 """What an assignment's environment may set, and what it may not."""
 
+import argparse
 import logging
 import os
+import types
 from typing import Any
 
 import pytest
 
 from worker_controller_vllm import engine_config
+from worker_controller_vllm.arguments import ArgumentsError
 from worker_controller_vllm.engine_config import set_environment, shared_buffer_name
 from worker_controller_vllm.messages import Assign, Generation
 
@@ -75,3 +78,22 @@ def test_a_buffers_name_may_be_given(environment: dict[str, str]) -> None:
     assert environment["VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"] == shared_buffer_name(assignment())
     set_environment(assignment(environment={"VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME": "mine"}))
     assert environment["VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"] == "mine"
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_configuration_of_several_workers_is_refused(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Whatever argument brought it about: vLLM has more of them than can be listed."""
+    parser = argparse.ArgumentParser()
+    for name in ("model", "uds", "distributed-executor-backend"):
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--served-model-name", nargs="+")
+    parser.add_argument("--disable-uvicorn-access-log", action="store_true")
+    config = types.SimpleNamespace(parallel_config=types.SimpleNamespace(world_size_across_dp=size))
+    monkeypatch.setattr(engine_config.compat, "inspect_models_in_process", lambda: None)
+    monkeypatch.setattr(engine_config.compat, "check_arguments", lambda args: None)
+    monkeypatch.setattr(engine_config.compat, "make_engine_config", lambda args: (None, config))
+    if size == 1:
+        assert engine_config.make(parser, assignment())[2] is config
+    else:
+        with pytest.raises(ArgumentsError, match="the arguments ask for 3 workers; this runtime's engines have one"):
+            engine_config.make(parser, assignment())

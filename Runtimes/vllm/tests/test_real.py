@@ -225,6 +225,16 @@ def test_two_models_one_after_another(runtime: RealRuntime, tmp_path: Path) -> N
         runtime.kill(engine)
 
 
+def test_an_environment_that_would_override_the_controller(runtime: RealRuntime) -> None:
+    environment = {"VLLM_API_KEY": "k", "VLLM_CPU_KVCACHE_SPACE": "9999"}
+    engine = runtime.assign(runtime.fork_pair(), MODEL, "smol", environment=environment)
+    runtime.wait_until_ready(engine)
+    assert post(engine, "/v1/completions", prompt="x", max_tokens=1)["choices"]
+    for name in environment:
+        assert f"{name} is not used" in engine.front_end.log.read_text()
+    runtime.kill(engine)
+
+
 def test_processes_answer_while_a_model_loads(runtime: RealRuntime) -> None:
     engine = runtime.assign(runtime.fork_pair(), MODEL, "smol")
     answers = 0
@@ -297,14 +307,6 @@ def test_a_context_length_that_is_too_long(runtime: RealRuntime) -> None:
     errors = {stage["error"] for member in engine.members for stage in failed_stages(member)}
     assert len(errors) == 1
     assert errors.pop().startswith("User-specified max_model_len (999999) is greater than the derived max_model_len")
-
-
-def test_more_than_one_worker(runtime: RealRuntime) -> None:
-    engine = runtime.assign(runtime.fork_pair(), MODEL, "x", {**ARGUMENTS, "prefill-context-parallel-size": 3})
-    for member in engine.members:
-        runtime.wait_for_exit(member)
-    errors = [stage["error"] for member in engine.members for stage in failed_stages(member)]
-    assert errors and all(errors)
 
 
 def test_a_core_that_fails_while_it_serves_says_why_and_ends_first(runtime: RealRuntime) -> None:

@@ -101,6 +101,4 @@ struct WaitingRecord: Sendable, Equatable {
     let bytes: Int
     let since: Moment
     let deadline: Moment
-    /// The tier that it found.
-    let tier: Tier
 }

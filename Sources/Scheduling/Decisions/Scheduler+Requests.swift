@@ -19,7 +19,7 @@ extension Scheduler {
                     retryAfter: expectedWait(model)))
         }
         let request = WaitingRecord(
-            id: id, bytes: bytes, since: now, deadline: now + limits.queueTimeout, tier: tier(of: model))
+            id: id, bytes: bytes, since: now, deadline: now + limits.queueTimeout)
         models[model]?.waiting.append(request)
         ensureEngine(model)
         dispatch(model)
@@ -29,11 +29,11 @@ extension Scheduler {
         for name in Array(models.keys) { models[name]?.waiting.removeAll { $0.id == id } }
     }
 
-    mutating func putBack(_ id: RequestID, model name: String, bytes: Int, since: Moment, tier: Tier) {
+    mutating func putBack(_ id: RequestID, model name: String, bytes: Int, since: Moment) {
         guard let model = model(named: name) else { return refuse(id, .engineGone) }
         guard !isShuttingDown else { return refuse(id, .shuttingDown) }
         let request = WaitingRecord(
-            id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout, tier: tier)
+            id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout)
         let place = models[model]?.waiting.firstIndex { $0.id.number > id.number } ?? models[model]?.waiting.count ?? 0
         models[model]?.waiting.insert(request, at: place)
         ensureEngine(model)
@@ -61,10 +61,11 @@ extension Scheduler {
             let request = model.waiting.removeFirst()
             admitted[id, default: 0] += 1
             let waited = StageTime(stage: "queue", milliseconds: (now - request.since).milliseconds)
+            let waitedForStart = (engine.readyAt ?? now) >= request.since
             actions.append(
                 .admit(
-                    request.id, id, tier: request.tier,
-                    timings: [waited] + (request.tier == .hot ? [] : engine.stages)))
+                    request.id, id, tier: waitedForStart ? .cold : .hot,
+                    timings: [waited] + (waitedForStart ? engine.stages : [])))
         }
         models[name] = model
         if !model.waiting.isEmpty { actions.append(.watch(id, below: model.specification.concurrency)) }

@@ -79,8 +79,8 @@ public struct Scheduler: Sendable {
         switch event {
         case .request(let id, let model, let bytes): enqueue(id, name: model, bytes: bytes)
         case .withdraw(let id): withdraw(id)
-        case .returned(let id, let model, let bytes, let since, let tier):
-            putBack(id, model: model, bytes: bytes, since: since, tier: tier)
+        case .returned(let id, let model, let bytes, let since):
+            putBack(id, model: model, bytes: bytes, since: since)
         case .permitReleased(let engine): permitReleased(engine)
         case .load(let command, let model): load(command, name: model)
         case .unload(let command, let model): unload(command, name: model)

@@ -5,7 +5,7 @@ public enum SchedulerEvent: Sendable {
     /// Its client left.
     case withdraw(RequestID)
     /// It was admitted, but the engine's last permit had just gone: it waits again, in its old place.
-    case returned(RequestID, model: String, bytes: Int, waitedSince: Moment, tier: Tier)
+    case returned(RequestID, model: String, bytes: Int, waitedSince: Moment)
     /// A permit of a watched engine came back.
     case permitReleased(EngineID)
 

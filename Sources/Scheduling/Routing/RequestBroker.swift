@@ -24,7 +24,7 @@ public struct WaitingRequest: Sendable {
 /// The answer to a waiting request.
 public struct Admission: Sendable {
     public let route: EngineRoute
-    /// Where the model stood when the request came.
+    /// `cold` if it waited for a start, however the model stood when it came.
     public let tier: Tier
     /// What it waited for, in order, for `Server-Timing`: `queue`, then the stages of the start it waited for, if any.
     public let timings: [StageTime]

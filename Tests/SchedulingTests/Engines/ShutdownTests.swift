@@ -105,7 +105,7 @@ import Testing
         let load = harness.load("b")
         #expect(harness.loadFailure(load)?.code == .shuttingDown)
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "a", bytes: 1, waitedSince: harness.now, tier: .hot))
+        harness.send(.returned(returned, model: "a", bytes: 1, waitedSince: harness.now))
         #expect(try harness.refusal(of: returned).code == .shuttingDown)
         let unload = harness.unload("a")
         harness.inFlight[engine] = 0

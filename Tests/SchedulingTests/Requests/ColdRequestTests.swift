@@ -80,6 +80,7 @@ import Testing
     @Test func aClientThatLeavesDoesNotStopTheStart() throws {
         var harness = Harness()
         harness.boot()
+        harness.wait(.milliseconds(1))
         let request = harness.request("a")
         let engine = try harness.inspect("a")
         #expect(harness.send(.withdraw(request)) == [])

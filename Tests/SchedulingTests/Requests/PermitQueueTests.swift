@@ -45,7 +45,7 @@ import Testing
     @Test mutating func aReturnedRequestIsFirstInLine() {
         let returned = RequestID(0)
         let waiting = harness.request("a")
-        let decided = harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now, tier: .hot))
+        let decided = harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now))
         #expect(decided == [.watch(engine, below: 2)])
         harness.inFlight[engine] = 1
         #expect(harness.send(.permitReleased(engine)).admissions == [returned])
@@ -57,7 +57,7 @@ import Testing
         let since = harness.now
         harness.wait(.seconds(119))
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: since, tier: .hot))
+        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: since))
         #expect(harness.outcomes(of: returned) == [])
         harness.wait(.seconds(1))
         #expect(try harness.refusal(of: returned).code == .deadlinePassed)
@@ -67,7 +67,7 @@ import Testing
         try harness.killCore(of: engine)
         harness.endProcesses()
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now, tier: .hot))
+        harness.send(.returned(returned, model: "a", bytes: 10, waitedSince: harness.now))
         let next = try harness.inspect("a")
         #expect(next != engine)
         try harness.becomeReady("a")
@@ -76,7 +76,7 @@ import Testing
 
     @Test mutating func aReturnedRequestThatNamedAnEngineWhichIsGoneIsRefused() throws {
         let returned = RequestID(90)
-        harness.send(.returned(returned, model: "e-77", bytes: 10, waitedSince: harness.now, tier: .hot))
+        harness.send(.returned(returned, model: "e-77", bytes: 10, waitedSince: harness.now))
         #expect(try harness.refusal(of: returned).code == .engineDied)
     }
 }

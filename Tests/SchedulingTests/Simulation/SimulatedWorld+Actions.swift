@@ -134,7 +134,7 @@ extension SimulatedWorld {
         ledger.noPermit(id)
         if random.chance(2) { plan(.shutdown, after: .zero) }
         plan(
-            .returned(id, model: request.model, bytes: request.bytes, waitedSince: request.since, tier: .hot),
+            .returned(id, model: request.model, bytes: request.bytes, waitedSince: request.since),
             after: random.milliseconds(0...2))
     }
 

@@ -124,7 +124,7 @@ struct SimulatedWorld {
     private mutating func note(_ event: SchedulerEvent) -> Bool {
         switch event {
         case .request(let id, _, _): ledger.arrived(id)
-        case .returned(let id, _, _, _, _):
+        case .returned(let id, _, _, _):
             count(isShuttingDown ? "returned in shutdown" : "returned")
             return ledger.cameBack(id)
         case .evictionRefused(let id):

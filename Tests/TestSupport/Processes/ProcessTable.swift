@@ -37,12 +37,19 @@ public enum ProcessTable {
     }
 
     /// Ends exactly this process.
-    public static func kill(_ pid: Int) throws {
+    public static func kill(_ pid: Int) throws { try send(SIGKILL, to: pid) }
+
+    /// Freezes exactly this process.
+    public static func stop(_ pid: Int) throws { try send(SIGSTOP, to: pid) }
+
+    private static func send(_ signal: Int32, to pid: Int) throws {
         guard let kernelPid = pid_t(exactly: pid) else { throw TestFailure("\(pid) is no pid") }
         let descriptor = wc_pidfd_open(kernelPid)
-        guard descriptor >= 0 else { throw TestFailure("there is no process \(pid) to kill") }
+        guard descriptor >= 0 else { throw TestFailure("there is no process \(pid)") }
         defer { close(descriptor) }
-        guard wc_pidfd_signal(descriptor, SIGKILL) == 0 else { throw TestFailure("process \(pid) cannot be killed") }
+        guard wc_pidfd_signal(descriptor, signal) == 0 else {
+            throw TestFailure("process \(pid) cannot be sent signal \(signal)")
+        }
     }
 
     private static func entry(_ pid: Int) -> Entry? {
