@@ -69,6 +69,7 @@ import Testing
         var harness = Harness()
         harness.boot()
         let engine = try harness.start("a")
+        harness.wait(.milliseconds(1))
         // By any of its names, the engine's id included.
         harness.send(.request(RequestID(1), model: engine.description, bytes: 1))
         #expect(
@@ -80,7 +81,6 @@ import Testing
     @Test func aClientThatLeavesDoesNotStopTheStart() throws {
         var harness = Harness()
         harness.boot()
-        harness.wait(.milliseconds(1))
         let request = harness.request("a")
         let engine = try harness.inspect("a")
         #expect(harness.send(.withdraw(request)) == [])
