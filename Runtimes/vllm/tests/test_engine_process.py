@@ -59,11 +59,13 @@ def test_a_parent_is_read_behind_any_name() -> None:
 
 def test_a_process_that_is_no_child_of_the_zygote_is_no_peer() -> None:
     zygote = os.getppid()
-    assert not is_another_process(os.getpid(), zygote)
+    assert not is_another_process(os.getpid(), zygote, None)
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        assert is_another_process(stranger.pid, zygote)
+        assert is_another_process(stranger.pid, zygote, None)
+        # The child of a zygote that died has the controller, a subreaper, as its parent.
+        assert not is_another_process(stranger.pid, zygote, os.getpid())
         # Not to be told once the zygote is gone: this process then has another parent than the zygote.
-        assert not is_another_process(stranger.pid, zygote + 1)
+        assert not is_another_process(stranger.pid, zygote + 1, None)
     finally:
         stranger.communicate(b"\n")

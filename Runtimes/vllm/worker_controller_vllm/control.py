@@ -6,6 +6,7 @@ of its own, so that it answers while a model loads.
 
 import selectors
 import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -89,6 +90,13 @@ class ControlLoop:
     def wakeup_fd(self) -> int:
         """For `signal.set_wakeup_fd`: a signal then ends the wait, and `on_wake` of `run` is called."""
         return self._wake_writer.fileno()
+
+    def controller_pid(self) -> int | None:
+        """Who is at the other end of the control socket; None while nobody is."""
+        if self._socket is None:
+            return None
+        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return struct.unpack("3i", credentials)[0]
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Calls `callback` on the loop's thread whenever `fd` is readable. From any thread."""

@@ -155,7 +155,7 @@ class EngineProcess:
         except (OSError, OverflowError) as error:
             return f"peer {pid}: {error.strerror if isinstance(error, OSError) else error}"
         # Looked at only now: as long as the descriptor's process lives, its pid is given to no other.
-        if is_another_process(pid, self._zygote):
+        if is_another_process(pid, self._zygote, self._control.controller_pid()):
             os.close(descriptor)
             return f"peer {pid} is another process"
         self._peer_fd = descriptor
@@ -181,17 +181,17 @@ class EngineProcess:
         os._exit(EXIT_ALONE)
 
 
-def is_another_process(pid: int, zygote: int) -> bool:
+def is_another_process(pid: int, zygote: int, controller: int | None) -> bool:
     """Whether `pid`, the peer's when the controller named it, was given to a process that is no child of `zygote`.
 
     False where it cannot be told: when the zygote is gone (then its children, this one too, have new parents), and for
-    a peer whose own zygote, an earlier one, is.
+    a peer whose own zygote, an earlier one, is: the controller or init is its parent now.
     """
     try:
         parent = parent_of(pid)
     except OSError:
         return os.getppid() == zygote  # It ended, and was reaped, since its pidfd was opened.
-    return parent not in (zygote, 1) and os.getppid() == zygote
+    return parent not in (zygote, controller, 1) and os.getppid() == zygote
 
 
 def parent_of(pid: int) -> int:
