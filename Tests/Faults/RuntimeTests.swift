@@ -97,6 +97,32 @@ extension Faults {
             }
         }
 
+        /// What a runtime's processes start themselves is nobody's when they die, and must not stay as zombies.
+        @Test func orphansAreReaped() async throws {
+            try await withControllerFolder(.init([TestModel("alpha")])) { folder in
+                let script = folder.path + "/runtime"
+                let text = "#!/bin/sh\nsleep 7 &\nexec \(Binaries.simulatedRuntime) \"$@\"\n"
+                try Data(text.utf8).write(to: URL(fileURLWithPath: script))
+                try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: script)
+                let config = try String(contentsOfFile: folder.config, encoding: .utf8)
+                    .replacingOccurrences(of: Binaries.simulatedRuntime, with: script)
+                try Data(config.utf8).write(to: URL(fileURLWithPath: folder.config))
+                let controller = try await folder.start()
+                let zygote = try await eventually("there is a zygote") {
+                    let runtime = try await controller.runtime()
+                    return runtime.state == "ready" ? runtime.pid : nil
+                }
+                try ProcessTable.kill(zygote)
+                let orphan = try await eventually("the controller has an orphan") {
+                    ProcessTable.all().first { $0.parent == controller.process.pid && $0.command == ["sleep", "7"] }?
+                        .pid
+                }
+                try await eventually("it is reaped") { !ProcessTable.all().contains { $0.pid == orphan } }
+                try await controller.stop()
+                try folder.expectNothingLeft()
+            }
+        }
+
         @Test func aRuntimeOfAnotherProtocol() async throws {
             try await withController(.init([TestModel("alpha")], environment: ["SIM_HELLO_VERSION": "2"])) {
                 controller in
