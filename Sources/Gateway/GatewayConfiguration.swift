@@ -11,11 +11,18 @@ public struct GatewayConfiguration: Sendable {
     /// What the bodies of all requests that have no answer yet may hold together, in bytes.
     public var bufferedBytesLimit: Int
 
-    public init(host: String, port: Int, managementSocketPath: String, bodyLimit: Int, bufferedBytesLimit: Int) {
+    /// How long a client may read nothing while there is more for it than fits on the way: it holds an engine's permit.
+    public var stallLimit: Duration
+
+    public init(
+        host: String, port: Int, managementSocketPath: String, bodyLimit: Int, bufferedBytesLimit: Int,
+        stallLimit: Duration = .seconds(120)
+    ) {
         self.host = host
         self.port = port
         self.managementSocketPath = managementSocketPath
         self.bodyLimit = bodyLimit
         self.bufferedBytesLimit = bufferedBytesLimit
+        self.stallLimit = stallLimit
     }
 }

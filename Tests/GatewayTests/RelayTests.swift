@@ -138,6 +138,22 @@ struct RelayTests {
         }
     }
 
+    @Test("A reader that has stopped for good is given up, and so is its permit")
+    func stalledReader() async throws {
+        try await TestGateway.run(stallLimit: .milliseconds(300)) { test in
+            let client = try await test.client()
+            try await client.setReading(false)
+            try await client.send(TestGateway.post())
+            let engine = try await test.engine.connection()
+            _ = try await engine.message()
+            let size = 64 << 20
+            try await engine.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+            engine.channel.writeAndFlush(ByteBuffer(repeating: 120, count: size), promise: nil)
+            _ = try await engine.closed()
+            #expect(test.permits.inFlight == 0)
+        }
+    }
+
     @Test("The answer to HEAD has a length and no body")
     func head() async throws {
         try await TestGateway.run { test in

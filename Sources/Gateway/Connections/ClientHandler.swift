@@ -12,8 +12,6 @@ final class ClientHandler: ChannelInboundHandler {
     private static let idleTime = TimeAmount.seconds(75)
     /// How long a request's body may come without any progress.
     private static let bodyTime = TimeAmount.seconds(60)
-    /// How long a client may read nothing while there is more for it than fits on the way.
-    private static let stallTime = TimeAmount.seconds(120)
     /// How long a client may take to notice the end of a connection, before it is cut.
     private static let endingTime = TimeAmount.seconds(5)
     /// The names and values of all headers of one request, in bytes.
@@ -78,7 +76,11 @@ final class ClientHandler: ChannelInboundHandler {
         exchange?.clientKeepsUp(isWritable)
         // A client that has stopped reading holds an engine's permit.
         if case .answering = connection.phase {
-            if isWritable { timer?.clear() } else { timer?.set(in: Self.stallTime) }
+            if isWritable {
+                timer?.clear()
+            } else {
+                timer?.set(in: .nanoseconds(loop.configuration.stallLimit.nanoseconds))
+            }
         }
     }
 

@@ -31,7 +31,7 @@ final class TestGateway: Sendable {
     /// Runs `body` with a gateway whose model `hot` has a ready engine and whose model `cold` has none.
     static func run(
         permits limit: Int = 8, bodyLimit: Int = 1 << 20, bufferedBytesLimit: Int = 1 << 20,
-        _ body: (TestGateway) async throws -> Void
+        stallLimit: Duration = .seconds(120), _ body: (TestGateway) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let engine = try await FakeUpstream()
@@ -40,7 +40,7 @@ final class TestGateway: Sendable {
         let gateway = Gateway(
             configuration: GatewayConfiguration(
                 host: "127.0.0.1", port: 0, managementSocketPath: management.socketPath, bodyLimit: bodyLimit,
-                bufferedBytesLimit: bufferedBytesLimit),
+                bufferedBytesLimit: bufferedBytesLimit, stallLimit: stallLimit),
             broker: broker, group: group, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let port = try await gateway.start()
         let test = TestGateway(
