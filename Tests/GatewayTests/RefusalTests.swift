@@ -17,7 +17,10 @@ struct RefusalTests {
         Case(
             name: "not JSON", request: TestGateway.post(body: "{\"model\":\"hot\""), status: 400, says: "not valid JSON"
         ),
-        Case(name: "empty", request: TestGateway.post(body: ""), status: 400, says: "not valid JSON"),
+        Case(name: "empty", request: TestGateway.post(body: ""), status: 400, says: "no body and names no model"),
+        Case(
+            name: "unknown model in the query", request: TestGateway.post("/classify?model=hit", body: ""), status: 404,
+            says: "Nearest names: 'hot'"),
         Case(name: "no object", request: TestGateway.post(body: "[\"hot\"]"), status: 400, says: "a JSON object"),
         Case(name: "no model", request: TestGateway.post(body: "{}"), status: 400, says: "names no model"),
         Case(

@@ -154,6 +154,18 @@ struct RelayTests {
         }
     }
 
+    @Test("Without a body, the query names the model")
+    func modelInQuery() async throws {
+        try await TestGateway.run { test in
+            let client = try await test.client()
+            try await client.send(TestGateway.post("/classify?x=1&model=h%6Ft", body: ""))
+            let engine = try await test.engine.connection()
+            #expect(try await engine.message().startLine == "POST /classify?x=1&model=h%6Ft HTTP/1.1")
+            try await engine.send(TestGateway.ok("{}"))
+            #expect(try await client.message().status == 200)
+        }
+    }
+
     @Test("The answer to HEAD has a length and no body")
     func head() async throws {
         try await TestGateway.run { test in

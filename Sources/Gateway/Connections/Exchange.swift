@@ -71,7 +71,11 @@ final class Exchange {
         let types = head.headers["content-type"]
         switch target {
         case .engine(let body):
-            reader = try ModelNameReader(contentTypes: types, for: body)
+            if hasBody {
+                reader = try ModelNameReader(contentTypes: types, for: body)
+            } else {
+                model = try RequestTarget.modelInQuery(of: head.uri)
+            }
             bodyLimit = loop.configuration.bodyLimit
         case .management:
             if hasBody { _ = try ModelNameReader(contentTypes: types, for: .json) }
@@ -105,9 +109,13 @@ final class Exchange {
     func dispatch() {
         guard !isOver else { return }
         if let refusal { return refuse(refusal) }
-        guard let reader else { return connect(to: .management(socketPath: loop.configuration.managementSocketPath)) }
-        do throws(ErrorResponse) { model = try reader.finish(body: body) } catch { return refuse(error) }
-        self.reader = nil
+        guard target != .management else {
+            return connect(to: .management(socketPath: loop.configuration.managementSocketPath))
+        }
+        if let reader {
+            do throws(ErrorResponse) { model = try reader.finish(body: body) } catch { return refuse(error) }
+            self.reader = nil
+        }
         let completeAt = NIODeadline.now()
         guard let route = loop.snapshot.models[model] else {
             return refuse(UnknownModel.response(to: model, in: loop.snapshot))

@@ -1,3 +1,4 @@
+import Foundation
 import NIOHTTP1
 import Scheduling
 
@@ -28,6 +29,23 @@ enum RequestTarget: Equatable {
         } else {
             self = .management
         }
+    }
+
+    /// The model that a request without a body names as `?model=`.
+    ///
+    /// - Throws: the 400, where there is none, or more than one.
+    static func modelInQuery(of uri: String) throws(ErrorResponse) -> String {
+        let query = uri.drop { $0 != "?" }.dropFirst()
+        let names = query.split(separator: "&").filter { $0.hasPrefix("model=") }.map { $0.dropFirst("model=".count) }
+        guard names.count == 1, let name = names[0].removingPercentEncoding, !name.isEmpty,
+            name.utf8.count <= JSONModelScanner.nameLimit
+        else {
+            throw ErrorResponse(
+                .badRequest,
+                "The request has no body and names no model: send a JSON object with a \"model\", or ?model=NAME.",
+                parameter: "model")
+        }
+        return name
     }
 
     private static func wrongMethod(_ method: HTTPMethod, path: Substring, allow: String) -> ErrorResponse {

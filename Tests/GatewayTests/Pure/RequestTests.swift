@@ -135,4 +135,17 @@ struct RequestTests {
         #expect(error.error.message.contains("100 configured models"))
         #expect(UnknownModel.response(to: "a", in: RouteSnapshot()).error.message.contains("No models are configured"))
     }
+
+    @Test(
+        "The model in a query",
+        arguments: [("/a?model=x", "x"), ("/a?b=c&model=a%2Fb", "a/b"), ("/a?models=y&model=x", "x")])
+    func modelInQuery(_ uri: String, _ model: String) throws {
+        #expect(try RequestTarget.modelInQuery(of: uri) == model)
+    }
+
+    @Test(
+        "No model in a query", arguments: ["/a", "/a?", "/a?model", "/a?model=", "/a?model=x&model=y", "/a?model=%ff"])
+    func noModelInQuery(_ uri: String) {
+        #expect(throws: ErrorResponse.self) { try RequestTarget.modelInQuery(of: uri) }
+    }
 }
