@@ -27,7 +27,8 @@ extension Faults {
                 let nested = #"{"messages": [], "metadata": {"model": "alpha"}}"#
                 let bodies = [
                     ("{\"model\": \"alpha\", ", "not valid JSON"), ("model=alpha", "not valid JSON"),
-                    ("", "not valid JSON"), ("[1]", "must be a JSON object"), (#"{"messages": []}"#, "names no model"),
+                    ("", "has no body and names no model"), ("[1]", "must be a JSON object"),
+                    (#"{"messages": []}"#, "names no model"),
                     (nested, "names no model"), (#"{"model": 3}"#, "must be a string"),
                 ]
                 for (body, reason) in bodies {
