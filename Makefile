@@ -4,7 +4,6 @@ PYTHON_ENVIRONMENT := .venv
 PYTHON := $(PYTHON_ENVIRONMENT)/bin/python
 MODEL := models/SmolLM2-135M-Instruct
 RELEASE := .build/release
-# Output of the real processes in a test is kept when it fails; nothing else is written outside .build.
 SWIFT_TEST := swift test --skip-build
 
 .PHONY: run setup build lint test test-fast test-real build-tests bench-cold-start clean
@@ -42,7 +41,7 @@ test-real: setup build-tests
 	$(PYTHON) -m pytest Runtimes/vllm -q -m real
 	$(SWIFT_TEST) --no-parallel --filter RealRuntimeTests
 
-## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 20 minutes.
+## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 6 minutes.
 bench-cold-start: setup
 	swift build -c release
 	$(RELEASE)/cold-start-benchmark
