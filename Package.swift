@@ -10,6 +10,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -26,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
     ],
     targets: [
         // What Swift cannot say: spawn, pidfds, peer credentials.
@@ -41,7 +43,9 @@ let package = Package(
         // These three do not know each other: they meet in the protocols of Scheduling.
         .target(
             name: "Supervision",
-            dependencies: ["CPlatform", "Scheduling", "ControlProtocol", nio("NIOCore"), nio("NIOPosix"), logging],
+            dependencies: [
+                "CPlatform", "Scheduling", "ControlProtocol", nio("NIOCore"), nio("NIOPosix"), crypto, logging,
+            ],
             swiftSettings: settings),
         .target(
             name: "Gateway",

@@ -10,6 +10,10 @@ public enum EnginePhase: String, Sendable, Equatable {
     case draining
     /// Its processes are being ended.
     case stopping
+    // On devices that are no CPU an engine keeps its processes while its model sleeps.
+    case suspending
+    case asleep
+    case resuming
 }
 
 public struct EngineRecord: Sendable, Equatable {
@@ -17,21 +21,35 @@ public struct EngineRecord: Sendable, Equatable {
     public let generation: Generation
     public let model: String
     public var phase: EnginePhase
-    public let queuedAt: Moment
+    /// When it was wanted, the last time.
+    public var queuedAt: Moment
     public var weightBytes: Int?
+    /// Of the model folder when it was looked at.
+    public var fingerprint: String?
     public var kvCacheBytes: Int?
     public var device: DeviceID?
     /// Counted against its device from the lease on.
     public var footprint: Int?
     public var frontEnd: ProcessID?
     public var core: ProcessID?
+    /// What it was started from: known from the lease on.
+    public var startTier: Tier?
+    /// The template that its processes were forked from.
+    public var template: ProcessID?
     public var startedAt: Moment?
     public var readyAt: Moment?
     public var drainBy: Moment?
     public var stages: [StageTime] = []
-    /// Who waits for it to be ready, and who for its end.
+    /// Who waits for it to be ready.
     var loads: [CommandID] = []
-    var unloads: [CommandID] = []
+    /// While it is being placed: the template that has to fork processes for it.
+    var awaitedTemplate: ProcessID?
+    /// Suspended, instead of ended, when it has drained.
+    var isToSuspend = false
+    /// Its model's loaded template is given up right after it.
+    var takesTemplate = false
+    /// When it was last found busy as its time for idling was over.
+    var busyAt: Moment?
 
     init(id: EngineID, generation: Generation, model: String, queuedAt: Moment) {
         self.id = id
@@ -43,7 +61,11 @@ public struct EngineRecord: Sendable, Equatable {
 
     public var processes: [ProcessID] { [frontEnd, core].compactMap(\.self) }
     /// On its way to ready.
-    var isComing: Bool { phase == .queued || phase == .placing || phase == .starting }
+    var isComing: Bool { isUnplaced || phase == .starting || phase == .resuming }
+    /// Has nothing of any device yet.
+    var isUnplaced: Bool { phase == .queued || phase == .placing }
+    /// Its memory comes back without anybody's doing.
+    var isGoing: Bool { phase == .stopping || (phase == .draining && !isToSuspend) }
 }
 
 public struct ProcessRecord: Sendable, Equatable {
@@ -60,11 +82,19 @@ public struct ProcessRecord: Sendable, Equatable {
     public let runtime: RuntimeName
     /// Nil for a zygote.
     public let device: DeviceID?
+    /// The model whose template it is, or was forked from; nil for what any model can have.
+    public let model: String?
+    /// The template that it was forked from; nil: the runtime's zygote.
+    public let template: ProcessID?
+    /// Forked from it after it had loaded the weights.
+    public let isLoaded: Bool
     public var state: State
     public let startedAt: Moment
     var idleAt: Moment?
     /// Order of making.
     let number: Int
+    /// Nobody's yet: it lives and ends with the template that forked it.
+    var isSpare: Bool { state == .starting || state == .idle }
 }
 
 public struct RuntimeRecord: Sendable, Equatable {
@@ -85,6 +115,8 @@ public struct ModelRecord: Sendable, Equatable {
     /// Why its last start or engine failed; nil once one was ready.
     public var lastError: ControllerError?
     public var measuredFootprint: Int?
+    /// The same for an engine that shares its weights with its template.
+    public var measuredCloneFootprint: Int?
     /// From the wish for its engine to ready, the last time.
     public var lastStart: Duration?
     /// Engines in a row that died soon after they were ready.
@@ -92,7 +124,17 @@ public struct ModelRecord: Sendable, Equatable {
     var waiting: [WaitingRecord] = []
     /// Loads that came while the engine was going.
     var loads: [CommandID] = []
+    var unloads: [UnloadRecord] = []
+    /// Being made, ready or going.
+    public var template: TemplateRecord?
+    public var templateBackoff = Backoff()
+    /// Why its last template failed; nil once one was ready.
+    public var templateError: ControllerError?
+    var sleep: SleepRecord?
+    /// When it was last asked for, as far as that was seen here.
+    var lastUsed = Moment(nanoseconds: 0)
 
+    public var wantsSleep: Bool { sleep != nil }
     public var waitingCount: Int { waiting.count }
 }
 

@@ -12,6 +12,15 @@ extension Scheduler {
             if runtime.zygote == nil, let moment = runtime.backoff.notBefore { moments.append(moment) }
             if let moment = runtime.poolBackoff.notBefore, moment > now { moments.append(moment) }
         }
+        for (name, model) in models {
+            if let sleep = model.sleep { moments.append(sleep.deadline) }
+            if let deadline = model.template.flatMap({ deadline(of: $0, name) }) { moments.append(deadline) }
+            if model.template == nil, model.specification.hasTemplate, !isShuttingDown,
+                let moment = model.templateBackoff.notBefore, moment > now
+            {
+                moments.append(moment)
+            }
+        }
         if engines.values.contains(where: { $0.phase == .placing }) {
             moments += engines.values.filter { $0.phase == .ready }.map(residentUntil).filter { $0 > now }
             moments += engines.values.filter { $0.phase == .placing }.map(patienceEnd).filter { $0 > now }
@@ -21,10 +30,12 @@ extension Scheduler {
 
     private func deadline(of engine: EngineRecord) -> Moment? {
         switch engine.phase {
-        case .starting: (engine.startedAt ?? now) + (models[engine.model]?.specification.startTimeout ?? .zero)
-        case .draining: engine.drainBy
+        case .starting, .resuming:
+            (engine.startedAt ?? now) + (models[engine.model]?.specification.startTimeout ?? .zero)
+        case .draining, .suspending: engine.drainBy
         case .queued, .placing: lastWish(for: engine)
-        case .ready, .stopping: nil
+        case .ready: idleDeadline(of: engine)
+        case .asleep, .stopping: nil
         }
     }
 
@@ -40,31 +51,40 @@ extension Scheduler {
 
     mutating func expire() {
         for name in models.keys.sorted() { expireRequests(of: name) }
-        for engine in enginesInOrder {
-            guard let deadline = deadline(of: engine), deadline <= now else { continue }
-            if engine.phase == .starting {
-                let last = engine.stages.last?.stage ?? "none"
-                let allowed = models[engine.model]?.specification.startTimeout.seconds ?? 0
-                failStart(
-                    engine.id,
-                    ControllerError(
-                        .startFailed,
-                        "'\(engine.model)' was not ready within \(allowed) s (start_timeout); the last stage that "
-                            + "ended was '\(last)'."))
-            } else if engine.isComing {
-                refuseStart(
-                    engine.id,
-                    ControllerError(
-                        .deadlinePassed,
-                        "'\(engine.model)' waited \(limits.queueTimeout.seconds) s (scheduling.queue_timeout) for memory or "
-                            + "a process, and has neither. Unload another model, or look at GET /runtimes.",
-                        retryAfter: expectedWait(engine.model)))
-            } else {
-                stop(engine.id)
-            }
-        }
-        for process in processesInOrder where process.state == .starting && deadline(of: process) <= now {
+        for engine in enginesInOrder where deadline(of: engine).map({ $0 <= now }) == true { expire(engine) }
+        // The failure of one may have ended others.
+        for process in processesInOrder
+        where processes[process.id]?.state == .starting && deadline(of: process) <= now {
             processTooSlow(process)
+        }
+        expireTemplates()
+        expireSleeps()
+        expireIdleEngines()
+    }
+
+    private mutating func expire(_ engine: EngineRecord) {
+        let allowed = models[engine.model]?.specification.startTimeout.seconds ?? 0
+        switch engine.phase {
+        case .starting, .resuming:
+            failStart(
+                engine.id,
+                ControllerError(
+                    .startFailed,
+                    "'\(engine.model)' was not ready within \(allowed) s (start_timeout); the last stage that "
+                        + "ended was '\(engine.stages.last?.stage ?? "none")'."))
+        case .queued, .placing:
+            refuseStart(
+                engine.id,
+                ControllerError(
+                    .deadlinePassed,
+                    "'\(engine.model)' waited \(limits.queueTimeout.seconds) s (scheduling.queue_timeout) for memory or "
+                        + "a process, and has neither. Unload another model, or look at GET /runtimes.",
+                    retryAfter: expectedWait(engine.model)))
+        case .suspending:
+            suspensionFailed(
+                engine.id, engine.generation, reason: "it was not asleep within \(allowed) s (start_timeout)")
+        case .draining: stop(engine.id)
+        case .ready, .asleep, .stopping: break
         }
     }
 
@@ -86,9 +106,7 @@ extension Scheduler {
     /// It is treated as failed from now on; its end is only tidying up.
     private mutating func processTooSlow(_ process: ProcessRecord) {
         let reason = "process \(process.id) (\(process.role.rawValue)) was not ready in time"
-        processGone(process.id, reason: reason)
-        processes[process.id] = process
-        processes[process.id]?.state = .ending(nil)
-        actions.append(.end(process.id))
+        endProcesses { $0.id == process.id }
+        processLost(process, reason: reason)
     }
 }

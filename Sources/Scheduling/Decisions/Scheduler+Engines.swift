@@ -4,11 +4,13 @@ extension Scheduler {
     /// What dies this soon after it was ready is at fault itself, or probably so.
     static let quickDeath = Duration.seconds(10)
 
-    /// Makes an engine for a model that is wanted and has none.
+    /// Makes an engine for a model that is wanted and has none, or wakes the one that it has.
     mutating func ensureEngine(_ name: String) {
-        guard let model = models[name], model.engine == nil, !isShuttingDown,
-            !model.waiting.isEmpty || !model.loads.isEmpty
-        else { return }
+        guard let model = models[name], !isShuttingDown, !model.waiting.isEmpty || !model.loads.isEmpty else { return }
+        if let engine = model.engine {
+            if engines[engine]?.phase == .asleep { resume(engine) }
+            return
+        }
         if let pause = model.backoff.remaining(at: now) {
             let reason = model.lastError?.message ?? "unknown"
             let error = ControllerError(
@@ -27,10 +29,15 @@ extension Scheduler {
         actions.append(.inspect(id, model: name))
     }
 
-    mutating func inspected(_ id: EngineID, weightBytes: Int) {
-        guard engines[id]?.phase == .queued else { return }
-        engines[id]?.weightBytes = weightBytes
+    mutating func inspected(_ id: EngineID, _ inspection: ModelInspection) {
+        guard let engine = engines[id], engine.phase == .queued else { return }
+        engines[id]?.weightBytes = inspection.weightBytes
+        engines[id]?.fingerprint = inspection.fingerprint
         engines[id]?.phase = .placing
+        // What was made from other files is never served again.
+        if let known = models[engine.model]?.template?.fingerprint, known != inspection.fingerprint {
+            giveUpTemplate(of: engine.model)
+        }
     }
 
     mutating func record(_ time: StageTime, of id: EngineID, _ generation: Generation) {
@@ -43,8 +50,8 @@ extension Scheduler {
         }
     }
 
-    mutating func becameReady(_ id: EngineID, _ generation: Generation) {
-        guard let engine = engines[id], engine.generation == generation, engine.phase == .starting else { return }
+    mutating func becameReady(_ id: EngineID, _ generation: Generation, from phase: EnginePhase) {
+        guard let engine = engines[id], engine.generation == generation, engine.phase == phase else { return }
         engines[id]?.phase = .ready
         engines[id]?.readyAt = now
         engines[id]?.loads = []
@@ -59,8 +66,13 @@ extension Scheduler {
 
     mutating func measured(_ id: EngineID, bytes: Int) {
         guard let engine = engines[id], engine.phase == .ready else { return }
-        models[engine.model]?.measuredFootprint = bytes
         engines[id]?.footprint = bytes
+        if engine.startTier != .asleep {
+            models[engine.model]?.measuredFootprint = bytes
+        } else if isCPU(engine.device), sharesWeights(engine), models[engine.model]?.template?.isEnding == false {
+            // Without its template it has the weights alone, which says nothing about the next one.
+            models[engine.model]?.measuredCloneFootprint = bytes
+        }
     }
 
     mutating func startFailed(_ id: EngineID, _ generation: Generation, reason: String) {
@@ -91,7 +103,7 @@ extension Scheduler {
     mutating func engineDied(_ id: EngineID, reason: String) {
         guard let engine = engines[id] else { return }
         switch engine.phase {
-        case .queued, .placing, .starting:
+        case .queued, .placing, .starting, .resuming:
             failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
         case .ready:
             let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")
@@ -102,7 +114,7 @@ extension Scheduler {
                 if models[engine.model]?.quickDeaths ?? 0 > 1 { models[engine.model]?.backoff.failed(at: now) }
             }
             stop(id)
-        case .draining: stop(id)
+        case .draining, .suspending, .asleep: stop(id)
         case .stopping: break
         }
     }
@@ -126,9 +138,13 @@ extension Scheduler {
     mutating func evictionRefused(_ id: EngineID) {
         guard let engine = engines[id], engine.phase == .draining else { return }
         // Meanwhile somebody may have asked for its end, and that can not be refused.
-        if isShuttingDown || !engine.unloads.isEmpty { return drain(id) }
+        let model = models[engine.model]
+        let isAwaited = model?.unloads.contains { $0.engine == id } == true || model?.sleep?.commands.isEmpty == false
+        if isShuttingDown || isAwaited { return drain(id) }
         engines[id]?.phase = .ready
         engines[id]?.drainBy = nil
+        engines[id]?.isToSuspend = false
+        engines[id]?.takesTemplate = false
         actions.append(.publishRoutes)
         dispatch(engine.model)
     }
@@ -138,6 +154,13 @@ extension Scheduler {
         guard let engine = engines[id], engine.phase != .stopping else { return }
         if engine.phase == .ready || engine.phase == .draining { actions.append(.publishRoutes) }
         if let readyAt = engine.readyAt, now - readyAt >= Self.quickDeath { models[engine.model]?.quickDeaths = 0 }
+        if engine.readyAt != nil {
+            let lastUsed = lastUse(engine)
+            models[engine.model]?.lastUsed = lastUsed
+        }
+        if engine.isToSuspend {
+            failSleep(of: engine.model, .cannotSleep(engine.model, "ended before it was asleep"), log: .engine(id))
+        }
         engines[id]?.phase = .stopping
         for process in engine.processes {
             processes[process]?.state = .ending(id)
@@ -150,7 +173,8 @@ extension Scheduler {
     mutating func finish(_ id: EngineID) {
         guard let engine = engines.removeValue(forKey: id) else { return }
         models[engine.model]?.engine = nil
-        for command in engine.unloads { actions.append(.completeUnload(command, engines: [id])) }
+        if engine.takesTemplate { giveUpTemplate(of: engine.model) }
+        completeUnloads(of: engine.model)
         ensureEngine(engine.model)
     }
 }

@@ -19,9 +19,30 @@ extension Scheduler {
                 return "\(engine.id) has \(process), which is gone"
             }
         }
+        if models.values.count(where: { $0.template?.isBackgroundWork == true }) > 1 {
+            return "more than one template is being made"
+        }
+        for process in processes.values where process.isSpare && process.model != nil {
+            let template = process.model.flatMap { models[$0]?.template }
+            if template?.isEnding != false || template?.process != process.template ?? process.id {
+                return "\(process.id) has outlived its template"
+            }
+        }
+        for engine in engines.values where engine.phase == .starting && engine.template != nil {
+            let template = models[engine.model]?.template
+            if template?.process == engine.template, template?.fingerprint != engine.fingerprint {
+                return "\(engine.id) is started from a template of other files"
+            }
+        }
         for model in models.values {
+            if let template = model.template, template.phase == .ready,
+                template.process.flatMap({ processes[$0] }) == nil
+            {
+                return "the template of '\(model.specification.name)' is ready, and gone"
+            }
             if let engine = model.engine, engines[engine] == nil { return "\(engine) is gone, but not for its model" }
-            if model.engine == nil, !model.waiting.isEmpty {
+            let isResting = model.engine.flatMap { engines[$0] }.map { $0.phase == .asleep } ?? true
+            if isResting, !isShuttingDown, !model.waiting.isEmpty {
                 return "requests wait for '\(model.specification.name)', and nothing is being done for them"
             }
         }
@@ -32,6 +53,10 @@ extension Scheduler {
 
     /// A measurement can show that an engine takes more than was reckoned with. That is a fact, not a decision.
     private func hasMeasuredMore(_ device: DeviceID) -> Bool {
-        engines.values.contains { $0.device == device && models[$0.model]?.measuredFootprint != nil }
+        models.values.contains { model in
+            model.template?.device == device && model.template?.isMeasured == true
+                || model.engine.flatMap { engines[$0] }?.device == device
+                    && (model.measuredFootprint != nil || model.measuredCloneFootprint != nil)
+        }
     }
 }

@@ -26,55 +26,105 @@ extension Scheduler {
         guard let process = processes[id], process.state == .starting, process.role != .zygote else { return }
         processes[id]?.state = .idle
         processes[id]?.idleAt = now
-        runtimes[process.runtime]?.poolBackoff.succeeded()
+        if process.role == .template {
+            if let model = process.model { templateIdle(model) }
+        } else if process.template == nil {
+            runtimes[process.runtime]?.poolBackoff.succeeded()
+        }
     }
 
     /// Forks what is missing of the idle pairs, at once when an engine has taken some. Where none is kept warm, one is
     /// made when an engine waits for it.
     mutating func fillPools() {
         guard !isShuttingDown else { return }
+        let placing = engines.values.filter { $0.phase == .placing }
         for name in runtimesInOrder {
-            guard let runtime = runtimes[name], runtime.isReady, runtime.poolBackoff.remaining(at: now) == nil else {
-                continue
+            guard let runtime = runtimes[name], let zygote = runtime.zygote, runtime.isReady,
+                runtime.poolBackoff.remaining(at: now) == nil
+            else { continue }
+            let isAwaited = placing.contains {
+                $0.awaitedTemplate == nil && models[$0.model]?.specification.runtime == name
             }
-            let isAwaited = engines.values.contains {
-                $0.phase == .placing && models[$0.model]?.specification.runtime == name
-            }
-            let wanted = max(limits.idleWorkers, isAwaited ? 1 : 0)
             for device in devices {
-                for role in [ProcessRole.core, .frontEnd] {
-                    let present = processes.values.count {
-                        $0.runtime == name && $0.device == device.id && $0.role == role
-                            && ($0.state == .starting || $0.state == .idle)
-                    }
-                    for _ in 0..<max(wanted - present, 0) {
-                        let process = nextProcess(role, name, device: device.id)
-                        actions.append(.fork(process, role, name, device.id))
-                    }
+                fillPool(isAwaited: isAwaited) {
+                    $0.template == nil && $0.runtime == name && $0.device == device.id
+                } fork: { scheduler, role in
+                    scheduler.fork(role, name, device.id, source: zygote)
                 }
+            }
+        }
+        for model in models.values.sorted(by: { $0.specification.name < $1.specification.name }) {
+            guard let template = model.template, template.phase == .ready, let process = template.process,
+                let device = template.device
+            else { continue }
+            fillPool(isAwaited: placing.contains { $0.awaitedTemplate == process }) {
+                $0.template == process && $0.isLoaded == template.isLoaded
+            } fork: { scheduler, role in
+                scheduler.fork(
+                    role, model.specification.runtime, device, source: process, of: model.specification.name,
+                    isLoaded: template.isLoaded)
             }
         }
     }
 
+    private mutating func fillPool(
+        isAwaited: Bool, of belongs: (ProcessRecord) -> Bool, fork: (inout Scheduler, ProcessRole) -> Void
+    ) {
+        let wanted = max(limits.idleWorkers, isAwaited ? 1 : 0)
+        for role in [ProcessRole.core, .frontEnd] {
+            let present = processes.values.count { $0.role == role && $0.isSpare && belongs($0) }
+            for _ in 0..<max(wanted - present, 0) { fork(&self, role) }
+        }
+    }
+
+    /// - Parameter model: of the template that is the source; nil: it is a zygote.
+    private mutating func fork(
+        _ role: ProcessRole, _ runtime: RuntimeName, _ device: DeviceID, source: ProcessID, of model: String? = nil,
+        isLoaded: Bool = false
+    ) {
+        let process = nextProcess(
+            role, runtime, device: device, model: model, template: model == nil ? nil : source, isLoaded: isLoaded)
+        actions.append(.fork(process, role, runtime, device, source: source))
+    }
+
     mutating func processGone(_ id: ProcessID, reason: String) {
         guard let process = processes.removeValue(forKey: id) else { return }
-        if process.role == .zygote { return zygoteGone(process, reason: reason) }
+        processLost(process, reason: reason)
+    }
+
+    /// It is gone, or taken for gone.
+    mutating func processLost(_ process: ProcessRecord, reason: String) {
         switch process.state {
-        case .starting:
+        case .leased(let engine):
+            forget(process.id, of: engine)
+            return engineDied(engine, reason: reason)
+        case .ending(let engine?):
+            forget(process.id, of: engine)
+            if engines[engine]?.processes.isEmpty == true { finish(engine) }
+            return
+        case .starting, .idle, .ending(nil): break
+        }
+        switch process.role {
+        case .zygote: zygoteGone(process, reason: reason)
+        case .template: templateGone(process, reason: reason)
+        case .frontEnd, .core:
+            if process.template == nil {
+                poolProcessGone(process, reason: reason)
+            } else {
+                spareGone(process, reason: reason)
+            }
+        }
+    }
+
+    private mutating func poolProcessGone(_ process: ProcessRecord, reason: String) {
+        if process.state == .starting {
             runtimes[process.runtime]?.poolBackoff.failed(at: now)
             runtimes[process.runtime]?.lastError = reason
             let failures = runtimes[process.runtime]?.poolBackoff.failures ?? 0
-            if failures >= 3 { refuseStarts(on: process.runtime, reason: reason, log: .process(id)) }
-        case .idle:
+            if failures >= 3 { refuseStarts(on: process.runtime, reason: reason, log: .process(process.id)) }
+        } else if process.state == .idle, diedQuickly(process) {
             // Without a pause, ones that always die so would be forked without end.
-            if diedQuickly(process) { runtimes[process.runtime]?.poolBackoff.failed(at: now) }
-        case .leased(let engine):
-            forget(id, of: engine)
-            engineDied(engine, reason: reason)
-        case .ending(let engine):
-            guard let engine else { break }
-            forget(id, of: engine)
-            if engines[engine]?.processes.isEmpty == true { finish(engine) }
+            runtimes[process.runtime]?.poolBackoff.failed(at: now)
         }
     }
 
@@ -83,7 +133,7 @@ extension Scheduler {
         if engines[engine]?.core == id { engines[engine]?.core = nil }
     }
 
-    private func diedQuickly(_ process: ProcessRecord) -> Bool { now - (process.idleAt ?? now) < Self.quickDeath }
+    func diedQuickly(_ process: ProcessRecord) -> Bool { now - (process.idleAt ?? now) < Self.quickDeath }
 
     /// Its children live on. One that was ready for a while is started again at once, another after a pause.
     private mutating func zygoteGone(_ process: ProcessRecord, reason: String) {
@@ -101,7 +151,7 @@ extension Scheduler {
 
     /// No process can be had from the runtime: nobody waits for one in vain.
     private mutating func refuseStarts(on runtime: RuntimeName, reason: String, log: LogSource) {
-        for engine in enginesInOrder where engine.phase == .placing {
+        for engine in enginesInOrder where engine.phase == .placing && engine.awaitedTemplate == nil {
             guard models[engine.model]?.specification.runtime == runtime else { continue }
             refuseStart(
                 engine.id,

@@ -1,9 +1,9 @@
-// Requests that wait, and the commands to load and unload.
+// Requests that wait.
 
 extension Scheduler {
     mutating func enqueue(_ id: RequestID, name: String, bytes: Int) {
         guard let model = model(named: name) else {
-            return refuse(id, ControllerError(.unknownModel, "No model is called '\(name)'."))
+            return refuse(id, .unknownModel(name))
         }
         guard !isShuttingDown else { return refuse(id, .shuttingDown) }
         let (count, held) = models.values.reduce((0, 0)) { sum, model in
@@ -21,6 +21,7 @@ extension Scheduler {
         let request = WaitingRecord(
             id: id, bytes: bytes, since: now, deadline: now + limits.queueTimeout)
         models[model]?.waiting.append(request)
+        models[model]?.lastUsed = now
         ensureEngine(model)
         dispatch(model)
     }
@@ -46,9 +47,9 @@ extension Scheduler {
         guard let engine = engines[id] else { return }
         switch engine.phase {
         case .ready: dispatch(engine.model)
-        case .draining where inFlight(id) == 0: stop(id)
-        case .draining: actions.append(.watch(id, below: 1))
-        case .queued, .placing, .starting, .stopping: break
+        case .draining where inFlight(id) > 0: actions.append(.watch(id, below: 1))
+        case .draining: if engine.isToSuspend { suspend(id) } else { stop(id) }
+        case .queued, .placing, .starting, .stopping, .suspending, .asleep, .resuming: break
         }
     }
 
@@ -64,49 +65,11 @@ extension Scheduler {
             let waitedForStart = (engine.readyAt ?? now) >= request.since
             actions.append(
                 .admit(
-                    request.id, id, tier: waitedForStart ? .cold : .hot,
+                    request.id, id, tier: waitedForStart ? engine.startTier ?? .cold : .hot,
                     timings: [waited] + (waitedForStart ? engine.stages : [])))
         }
         models[name] = model
         if !model.waiting.isEmpty { actions.append(.watch(id, below: model.specification.concurrency)) }
-    }
-
-    mutating func load(_ command: CommandID, name: String) {
-        guard let name = model(named: name) else {
-            actions.append(
-                .failLoad(command, ControllerError(.unknownModel, "No model is called '\(name)'."), log: nil))
-            return
-        }
-        guard !isShuttingDown else {
-            actions.append(.failLoad(command, .shuttingDown, log: nil))
-            return
-        }
-        guard let id = models[name]?.engine, let engine = engines[id] else {
-            models[name]?.loads.append(command)
-            return ensureEngine(name)
-        }
-        switch engine.phase {
-        case .ready: actions.append(.completeLoad(command, id))
-        case .queued, .placing, .starting: engines[id]?.loads.append(command)
-        case .draining, .stopping: models[name]?.loads.append(command)
-        }
-    }
-
-    mutating func unload(_ command: CommandID, name: String) {
-        guard let name = model(named: name), let id = models[name]?.engine, let engine = engines[id] else {
-            actions.append(.completeUnload(command, engines: []))
-            return
-        }
-        engines[id]?.unloads.append(command)
-        switch engine.phase {
-        case .queued, .placing, .starting:
-            refuseAll(
-                of: name, ControllerError(.conflict, "The model was unloaded while this waited for its start."),
-                log: nil)
-            stop(id)
-        case .ready: drain(id)
-        case .draining, .stopping: break
-        }
     }
 
     mutating func refuse(_ id: RequestID, _ error: ControllerError, log: LogSource? = nil) {
@@ -129,6 +92,9 @@ extension Scheduler {
 }
 
 extension ControllerError {
+    static func unknownModel(_ name: String) -> ControllerError {
+        ControllerError(.unknownModel, "No model is called '\(name)'.")
+    }
     static let shuttingDown = ControllerError(
         .shuttingDown, "The controller is shutting down; ask it again once it has been started anew.")
     static let engineGone = ControllerError(.engineDied, "The engine that this request named is gone.")

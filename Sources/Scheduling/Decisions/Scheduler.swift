@@ -6,7 +6,8 @@
 /// Policy, while it is simple: engines are placed in the order in which they were wanted, on the first device where
 /// their footprint fits. Where memory is short, idle engines are evicted, least recently used first, and their memory
 /// is seen free before the next load. One that waits for memory holds back those behind it on that device, so none
-/// starves.
+/// starves. Templates are made while no engine is on its way, and never at anybody's cost; their weights are given up like
+/// idle engines, they themselves only if that is not enough.
 public struct Scheduler: Sendable {
     public let epoch: Int
     public let limits: SchedulingLimits
@@ -70,7 +71,9 @@ public struct Scheduler: Sendable {
         expire()
         startZygotes()
         placeEngines()
+        advanceSleeps()
         fillPools()
+        fillTemplates()
         finishShutdown()
         return actions
     }
@@ -84,17 +87,28 @@ public struct Scheduler: Sendable {
         case .permitReleased(let engine): permitReleased(engine)
         case .load(let command, let model): load(command, name: model)
         case .unload(let command, let model): unload(command, name: model)
+        case .sleep(let command, let model): sleep(command, name: model)
+        case .wake(let command, let model): wake(command, name: model)
         case .shutdown: shutDown()
         case .zygoteReady(let process): zygoteReady(process)
         case .processIdle(let process): processIdle(process)
         case .processGone(let process, let reason): processGone(process, reason: reason)
-        case .inspected(let engine, let weightBytes): inspected(engine, weightBytes: weightBytes)
+        case .templateInspected(let model, let inspection): templateInspected(model, inspection)
+        case .templateInspectionFailed(let model, let error): templateInspectionFailed(model, error)
+        case .prepared(let process, let isLoaded, let stages): prepared(process, isLoaded: isLoaded, stages: stages)
+        case .preparationFailed(let process, let reason): preparationFailed(process, reason: reason)
+        case .templateMeasured(let process, let bytes): templateMeasured(process, bytes: bytes)
+        case .inspected(let engine, let inspection): inspected(engine, inspection)
         case .inspectionFailed(let engine, let error): failStart(engine, error)
         case .stage(let engine, let generation, let time): record(time, of: engine, generation)
-        case .ready(let engine, let generation): becameReady(engine, generation)
+        case .ready(let engine, let generation): becameReady(engine, generation, from: .starting)
         case .startFailed(let engine, let generation, let reason): startFailed(engine, generation, reason: reason)
         case .measured(let engine, let bytes): measured(engine, bytes: bytes)
         case .evictionRefused(let engine): evictionRefused(engine)
+        case .suspended(let engine, let generation): suspended(engine, generation)
+        case .resumed(let engine, let generation): becameReady(engine, generation, from: .resuming)
+        case .suspensionFailed(let engine, let generation, let reason):
+            suspensionFailed(engine, generation, reason: reason)
         case .tick: break
         }
     }
@@ -105,7 +119,14 @@ public struct Scheduler: Sendable {
     }
 
     public func tier(of model: String) -> Tier {
-        models[model]?.engine.flatMap { engines[$0] }?.phase == .ready ? .hot : .cold
+        switch models[model]?.engine.flatMap({ engines[$0] })?.phase {
+        case .ready: return .hot
+        case .asleep, .resuming: return .asleep
+        case .queued, .placing, .starting, .draining, .stopping, .suspending, nil: break
+        }
+        // One that loads the weights still has processes to start from.
+        guard let template = models[model]?.template, template.readyAt != nil, !template.isEnding else { return .cold }
+        return template.isLoaded ? .asleep : .warm
     }
 
     func inFlight(_ engine: EngineID) -> Int {
@@ -118,13 +139,14 @@ public struct Scheduler: Sendable {
     }
 
     mutating func nextProcess(
-        _ role: ProcessRole, _ runtime: RuntimeName, device: DeviceID?
+        _ role: ProcessRole, _ runtime: RuntimeName, device: DeviceID?, model: String? = nil,
+        template: ProcessID? = nil, isLoaded: Bool = false
     ) -> ProcessID {
         processCount += 1
         let id = ProcessID(number: processCount)
         processes[id] = ProcessRecord(
-            id: id, role: role, runtime: runtime, device: device, state: .starting, startedAt: now,
-            number: processCount)
+            id: id, role: role, runtime: runtime, device: device, model: model, template: template,
+            isLoaded: isLoaded, state: .starting, startedAt: now, number: processCount)
         return id
     }
 

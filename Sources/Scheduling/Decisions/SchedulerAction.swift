@@ -13,14 +13,23 @@ public enum SchedulerAction: Sendable, Equatable {
     case completeLoad(CommandID, EngineID)
     case failLoad(CommandID, ControllerError, log: LogSource?)
     case completeUnload(CommandID, engines: [EngineID])
+    case completeSleep(CommandID)
+    case failSleep(CommandID, ControllerError, log: LogSource?)
     /// The shutdown is complete.
     case finished
 
     // Processes
     case startZygote(ProcessID, RuntimeName)
-    case fork(ProcessID, ProcessRole, RuntimeName, DeviceID)
+    /// `source`: a runtime's zygote or a template.
+    case fork(ProcessID, ProcessRole, RuntimeName, DeviceID, source: ProcessID)
     /// End it and sweep what it leaves behind; then say `processGone`.
     case end(ProcessID)
+
+    // Templates
+    case inspectForTemplate(model: String)
+    /// Tell an idle template its model, or one that is ready to load the weights too.
+    case prepare(TemplateOrder)
+    case measureTemplate(ProcessID)
 
     // Engines
     case inspect(EngineID, model: String)
@@ -32,6 +41,9 @@ public enum SchedulerAction: Sendable, Equatable {
     case drain(EngineID)
     /// Take no more requests if nothing is in flight; otherwise say `evictionRefused`.
     case evict(EngineID)
+    /// On devices that are no CPU: vLLM's own sleep, and its end.
+    case suspend(EngineID)
+    case resume(EngineID)
 }
 
 /// Whose log tells more about an error.
@@ -49,4 +61,22 @@ public struct EngineAssignment: Sendable, Equatable {
     public let frontEnd: ProcessID
     public let core: ProcessID
     public let kvCacheBytes: Int
+}
+
+/// A template and what it is to hold.
+public struct TemplateOrder: Sendable, Equatable {
+    public let process: ProcessID
+    public let model: String
+    public let device: DeviceID
+    public let kvCacheBytes: Int
+    /// Whether the weights are loaded too.
+    public let isLoaded: Bool
+
+    public init(process: ProcessID, model: String, device: DeviceID, kvCacheBytes: Int, isLoaded: Bool) {
+        self.process = process
+        self.model = model
+        self.device = device
+        self.kvCacheBytes = kvCacheBytes
+        self.isLoaded = isLoaded
+    }
 }

@@ -12,6 +12,8 @@ public enum SchedulerEvent: Sendable {
     // Commands
     case load(CommandID, model: String)
     case unload(CommandID, model: String)
+    case sleep(CommandID, model: String)
+    case wake(CommandID, model: String)
     case shutdown
 
     // Processes
@@ -21,8 +23,18 @@ public enum SchedulerEvent: Sendable {
     /// A process is gone, and all that it left behind is swept.
     case processGone(ProcessID, reason: String)
 
+    // Templates
+    /// Answers `inspectForTemplate`.
+    case templateInspected(model: String, ModelInspection)
+    case templateInspectionFailed(model: String, ControllerError)
+    /// A template is ready to fork; `isLoaded`: with the model's weights.
+    case prepared(ProcessID, isLoaded: Bool, stages: [StageTime])
+    case preparationFailed(ProcessID, reason: String)
+    /// What a template holds, in bytes of Pss, with its idle front ends and cores.
+    case templateMeasured(ProcessID, bytes: Int)
+
     // Engines
-    case inspected(EngineID, weightBytes: Int)
+    case inspected(EngineID, ModelInspection)
     case inspectionFailed(EngineID, ControllerError)
     case stage(EngineID, Generation, StageTime)
     case ready(EngineID, Generation)
@@ -31,6 +43,10 @@ public enum SchedulerEvent: Sendable {
     case measured(EngineID, bytes: Int)
     /// A request came between the decision to evict and the eviction.
     case evictionRefused(EngineID)
+    /// Answers to `suspend` and `resume`.
+    case suspended(EngineID, Generation)
+    case resumed(EngineID, Generation)
+    case suspensionFailed(EngineID, Generation, reason: String)
 
     /// A deadline may have passed.
     case tick

@@ -10,10 +10,14 @@ public struct ModelSpecification: Sendable, Equatable {
     public let isPinned: Bool
     /// The configured KV cache in bytes; nil: `Footprint.defaultKVCacheBytes`.
     public let kvCacheBytes: Int?
+    /// How long its engine may be idle before it is put to sleep; nil: as long as nothing else needs its place.
+    public let idleTimeout: Duration?
+    /// Whether a template is made of it ahead of its first request.
+    public let hasTemplate: Bool
 
     public init(
         name: String, aliases: [String] = [], runtime: RuntimeName, concurrency: Int, startTimeout: Duration,
-        isPinned: Bool = false, kvCacheBytes: Int? = nil
+        isPinned: Bool = false, kvCacheBytes: Int? = nil, idleTimeout: Duration? = nil, hasTemplate: Bool = false
     ) {
         self.name = name
         self.aliases = aliases
@@ -22,6 +26,21 @@ public struct ModelSpecification: Sendable, Equatable {
         self.startTimeout = startTimeout
         self.isPinned = isPinned
         self.kvCacheBytes = kvCacheBytes
+        self.idleTimeout = idleTimeout
+        self.hasTemplate = hasTemplate
+    }
+}
+
+/// What a look at a model's folder found.
+public struct ModelInspection: Sendable, Equatable {
+    /// Size of its weight files.
+    public let weightBytes: Int
+    /// Another one means other files: weights that were loaded under it must not be served any more.
+    public let fingerprint: String
+
+    public init(weightBytes: Int, fingerprint: String) {
+        self.weightBytes = weightBytes
+        self.fingerprint = fingerprint
     }
 }
 
@@ -32,6 +51,8 @@ public struct DeviceSpecification: Sendable, Equatable {
     public let memoryBytes: Int
     /// Processor numbers of its processes; empty: all.
     public let cores: [Int]
+    /// Whether it is the host's own memory, so that forked processes share what they have on it.
+    public var isCPU: Bool { id.description.hasPrefix("cpu:") }
 
     public init(id: DeviceID, memoryBytes: Int, cores: [Int]) {
         self.id = id
@@ -49,7 +70,7 @@ public struct SchedulingLimits: Sendable, Equatable {
     public var queueTimeout: Duration
     /// How long a ready engine is safe from eviction.
     public var minimumResidency: Duration
-    /// Pairs of a front end and a core kept warm per runtime and device.
+    /// Pairs of a front end and a core kept warm per runtime and device, and per template.
     public var idleWorkers: Int
     /// How long a stopping engine waits for the requests that it has.
     public var drainTimeout: Duration = .seconds(60)

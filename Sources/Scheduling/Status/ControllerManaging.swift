@@ -6,6 +6,11 @@ public protocol ControllerManaging: Sendable {
     func load(_ model: String) async throws -> EngineStatus
     /// Drains the model's engine, ends it, and answers when its memory is back. A model that is not loaded is no error.
     func unload(_ model: String) async throws -> UnloadReport
+    /// Brings the model to the tier `asleep` (from wherever it stands; requests in flight end first) and answers when it is
+    /// there.
+    func sleep(_ model: String) async throws -> ModelStatus
+    /// Loads a model that is asleep, and answers when it is ready, with its engine. One that is loaded is no error.
+    func wake(_ model: String) async throws -> EngineStatus
     /// The last lines of the log of a model, engine, runtime or process, at most `lines` of them.
     func log(of id: String, lines: Int) async throws -> [String]
 }

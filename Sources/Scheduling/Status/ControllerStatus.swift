@@ -35,17 +35,19 @@ public struct ModelStatus: Sendable, Codable, Equatable {
     public var path: String
     /// Ids of its engines, failed ones excluded.
     public var engines: [String]
-    /// Device memory that it takes: measured if it ever ran in this life of the controller, otherwise estimated;
-    /// absent while neither is known.
+    /// What its engine and its template hold of their device's memory, measured or else estimated; with neither, what was
+    /// measured last; absent while nothing is known.
     public var footprintBytes: Int?
     /// Requests that wait for it.
     public var waiting: Int
     /// Why its last start failed; absent once it has worked again.
     public var lastError: String?
+    /// Its template; absent while there is none.
+    public var template: TemplateStatus?
 
     public init(
         name: String, aliases: [String], tier: Tier, runtime: String, path: String, engines: [String],
-        footprintBytes: Int?, waiting: Int, lastError: String?
+        footprintBytes: Int?, waiting: Int, lastError: String?, template: TemplateStatus? = nil
     ) {
         self.name = name
         self.aliases = aliases
@@ -56,11 +58,51 @@ public struct ModelStatus: Sendable, Codable, Equatable {
         self.footprintBytes = footprintBytes
         self.waiting = waiting
         self.lastError = lastError
+        self.template = template
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, aliases, tier, runtime, path, engines, waiting
+        case name, aliases, tier, runtime, path, engines, waiting, template
         case footprintBytes = "footprint_bytes"
+        case lastError = "last_error"
+    }
+}
+
+public struct TemplateStatus: Sendable, Codable, Equatable {
+    /// `starting`, `preparing`, `ready`, `loading` or `failed`.
+    public var state: String
+    public var process: String?
+    public var pid: Int?
+    /// Whether it holds the model's weights.
+    public var hasWeights: Bool
+    /// What it and its idle processes hold, as last measured; absent before.
+    public var footprintBytes: Int?
+    /// What it owned alone when it was last asked.
+    public var privateBytes: Int?
+    /// What its making consisted of, in order.
+    public var stages: [StageTime]
+    /// Why it could not be made; absent once it was.
+    public var lastError: String?
+
+    public init(
+        state: String, process: String?, pid: Int?, hasWeights: Bool, footprintBytes: Int?, privateBytes: Int?,
+        stages: [StageTime], lastError: String?
+    ) {
+        self.state = state
+        self.process = process
+        self.pid = pid
+        self.hasWeights = hasWeights
+        self.footprintBytes = footprintBytes
+        self.privateBytes = privateBytes
+        self.stages = stages
+        self.lastError = lastError
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case state, process, pid, stages
+        case hasWeights = "has_weights"
+        case footprintBytes = "footprint_bytes"
+        case privateBytes = "private_bytes"
         case lastError = "last_error"
     }
 }
@@ -81,10 +123,12 @@ public struct EngineStatus: Sendable, Codable, Equatable {
     public var stages: [StageTime]
     /// From the wish for it to ready; absent before.
     public var startMilliseconds: Double?
+    /// What it was started from; absent before it has processes.
+    public var startTier: Tier?
 
     public init(
         id: String, model: String, state: String, device: String?, pid: Int?, frontEndPid: Int?, socket: String?,
-        inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?
+        inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?, startTier: Tier? = nil
     ) {
         self.id = id
         self.model = model
@@ -97,9 +141,11 @@ public struct EngineStatus: Sendable, Codable, Equatable {
         self.footprintBytes = footprintBytes
         self.stages = stages
         self.startMilliseconds = startMilliseconds
+        self.startTier = startTier
     }
 
     enum CodingKeys: String, CodingKey {
+        case startTier = "start_tier"
         case id, model, state, device, pid, socket, stages
         case frontEndPid = "front_end_pid"
         case inFlight = "in_flight"
@@ -118,13 +164,15 @@ public struct WorkerStatus: Sendable, Codable, Equatable {
     /// `starting`, `idle`, `leased` or `resetting`.
     public var state: String
     public var engine: String?
+    /// The model whose template it is, or was forked from; absent for those that any model can have.
+    public var model: String?
     /// What it owns alone, in bytes; absent where the kernel did not say.
     public var privateBytes: Int?
     public var ageSeconds: Double
 
     public init(
         id: String, role: ProcessRole, runtime: String, device: String, pid: Int?, state: String, engine: String?,
-        privateBytes: Int?, ageSeconds: Double
+        model: String? = nil, privateBytes: Int?, ageSeconds: Double
     ) {
         self.id = id
         self.role = role
@@ -133,12 +181,13 @@ public struct WorkerStatus: Sendable, Codable, Equatable {
         self.pid = pid
         self.state = state
         self.engine = engine
+        self.model = model
         self.privateBytes = privateBytes
         self.ageSeconds = ageSeconds
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, role, runtime, device, pid, state, engine
+        case id, role, runtime, device, pid, state, engine, model
         case privateBytes = "private_bytes"
         case ageSeconds = "age_s"
     }
@@ -198,7 +247,8 @@ public struct UnloadReport: Sendable, Codable, Equatable {
     public var model: String
     /// Engines that were ended; empty if none was loaded.
     public var engines: [String]
-    /// What their processes owned alone when they were ended.
+    /// What its processes owned alone when they were ended; of a model whose weights a template kept, with the template and
+    /// what shares its pages.
     public var freedBytes: Int
     public var milliseconds: Double
 

@@ -59,6 +59,8 @@ public struct Generation: Hashable, Comparable, Sendable, Codable {
 public enum ProcessRole: String, Sendable, Codable {
     /// Everything imported, no model; forks the others.
     case zygote
+    /// Holds one model's config, tokenizer and server app, and its weights while it is asleep; forks its processes.
+    case template
     /// The OpenAI server of one engine.
     case frontEnd = "front_end"
     /// The engine core; at world size 1 the worker lives inside it.
@@ -69,6 +71,10 @@ public enum ProcessRole: String, Sendable, Codable {
 public enum Tier: String, Sendable, Codable, CaseIterable {
     /// An engine is ready.
     case hot
+    /// Its weights are kept in memory, and no engine has them.
+    case asleep
+    /// Its template is ready: all that needs no weights is done.
+    case warm
     /// No template: a start from the zygote's generic processes.
     case cold
 }

@@ -40,6 +40,21 @@ import Testing
         #expect(harness.unloaded(unload) == [engine])
     }
 
+    @Test mutating func whoWaitsForAPermitIsToldAndStartsNothing() throws {
+        let engine = try harness.start("a")
+        harness.inFlight[engine] = 4
+        let request = harness.request("a")
+        let unload = harness.unload("a")
+        let error = try harness.refusal(of: request)
+        #expect(error.code == .conflict)
+        #expect(error.message == "The model was unloaded while this waited.")
+        harness.inFlight[engine] = 0
+        harness.send(.permitReleased(engine))
+        harness.endProcesses()
+        #expect(harness.unloaded(unload) == [engine])
+        #expect(harness.engine(of: "a") == nil)
+    }
+
     @Test mutating func twoUnloadsShareTheEnd() throws {
         let engine = try harness.start("a")
         let unloads = [harness.unload("a"), harness.unload("a")]

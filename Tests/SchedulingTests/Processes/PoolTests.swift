@@ -7,7 +7,7 @@ import Testing
         harness.boot()
         _ = harness.request("a")
         let engine = try #require(harness.engine(of: "a"))
-        let decided = harness.send(.inspected(engine, weightBytes: 0))
+        let decided = harness.send(.inspected(engine, .weighing(0)))
         #expect(decided.assignments.count == 1)
         #expect(decided.forks == [.core, .frontEnd])
     }

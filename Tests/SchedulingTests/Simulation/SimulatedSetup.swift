@@ -14,8 +14,9 @@ struct SimulatedSetup {
             queue: random.number(3...12), queueBytes: random.number(1_000...5_000),
             queueTimeout: .seconds(random.number(20...120)), minimumResidency: .seconds(random.number(0...10)),
             idleWorkers: random.number(0...2))
-        devices = (0..<random.number(1...2)).map {
-            DeviceSpecification(id: DeviceID("cpu:\($0)"), memoryBytes: random.number(2...8) << 30, cores: [])
+        let names = ["cpu:0", random.chance(30) ? "cuda:0" : "cpu:1"]
+        devices = names.prefix(random.number(1...2)).map {
+            DeviceSpecification(id: DeviceID($0), memoryBytes: random.number(2...8) << 30, cores: [])
         }
         let runtimes = (0..<random.number(1...2)).map { RuntimeName("r\($0)") }
         self.runtimes = runtimes
@@ -28,7 +29,9 @@ struct SimulatedSetup {
                 ModelSpecification(
                     name: name, aliases: ["alias-\(index)"], runtime: runtimes[index % runtimes.count],
                     concurrency: random.number(1...3), startTimeout: .seconds(random.number(20...60)),
-                    isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil))
+                    isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil,
+                    idleTimeout: random.chance(25) ? .seconds(random.number(1...40)) : nil,
+                    hasTemplate: random.chance(70)))
         }
         self.models = models
         self.weights = weights

@@ -12,20 +12,31 @@ extension SimulatedWorld {
         case .watch(let engine, let below): watch(engine, below: below)
         case .completeLoad(let command, _), .failLoad(let command, _, _), .completeUnload(let command, _):
             ledger.complete(command)
+        case .completeSleep(let command):
+            count("asleep")
+            ledger.complete(command)
+        case .failSleep(let command, let error, _):
+            count("not asleep: \(error.code.rawValue)")
+            ledger.complete(command)
         case .finished: finishedCount += 1
         case .startZygote(let process, let runtime): startZygote(process, runtime)
-        case .fork(let process, let role, let runtime, _): fork(process, role, runtime)
+        case .fork(let process, let role, let runtime, _, let source): fork(process, role, runtime, source)
         case .end(let process): end(process)
+        case .inspectForTemplate(let model): inspectForTemplate(model)
+        case .prepare(let order): prepare(order)
+        case .measureTemplate(let process): measureTemplate(process)
         case .inspect(let engine, let model): inspect(engine, model)
         case .assign(let assignment): assign(assignment)
         case .measure(let engine): measure(engine)
         case .publishRoutes: routes = Set(scheduler.engines.values.filter { $0.phase == .ready }.map(\.id))
         case .drain(let engine): engines[engine]?.isClosed = true
         case .evict(let engine): evict(engine)
+        case .suspend(let engine): suspend(engine)
+        case .resume(let engine): resume(engine)
         }
     }
 
-    private mutating func fails(_ percent: Int) -> Bool { random.chance(percent) && !isCalm }
+    mutating func fails(_ percent: Int) -> Bool { random.chance(percent) && !isCalm }
 
     // MARK: Processes
 
@@ -36,10 +47,10 @@ extension SimulatedWorld {
         plan(.zygoteReady(id), after: random.milliseconds(500...3000))
     }
 
-    private mutating func fork(_ id: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName) {
-        processes[id] = Process(role: role, runtime: runtime)
-        let hasZygote = processes.values.contains { $0.role == .zygote && $0.runtime == runtime && !$0.isDying }
-        if !hasZygote || fails(6) { return die(id, after: random.milliseconds(1...50)) }
+    private mutating func fork(_ id: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName, _ source: ProcessID) {
+        processes[id] = Process(role: role, runtime: runtime, weights: processes[source]?.weights)
+        let canFork = processes[source].map { !$0.isDying && !$0.isPreparing } ?? false
+        if !canFork || fails(6) { return die(id, after: random.milliseconds(1...50)) }
         if fails(2) { return }
         plan(.processIdle(id), after: random.milliseconds(5...50))
     }
@@ -70,12 +81,13 @@ extension SimulatedWorld {
         if fails(8) {
             plan(.inspectionFailed(id, ControllerError(.startFailed, "no weights")), after: delay)
         } else {
-            plan(.inspected(id, weightBytes: weights[model] ?? 0), after: delay)
+            plan(.inspected(id, inspection(of: model)), after: delay)
         }
     }
 
     private mutating func assign(_ assignment: EngineAssignment) {
         let members = [assignment.frontEnd, assignment.core]
+        count("start: \(scheduler.engines[assignment.engine]?.startTier?.rawValue ?? "?")")
         for member in members {
             if processes[member]?.engine != nil { fail("\(member) is leased twice") }
             processes[member]?.engine = assignment.engine

@@ -5,6 +5,7 @@ import Scheduling
 extension SimulatedWorld {
     /// Before it is carried out.
     mutating func check(_ action: SchedulerAction) {
+        checkTemplate(action)
         switch action {
         case .startZygote, .fork, .inspect, .assign:
             if isShuttingDown { fail("\(action) after the shutdown began") }
@@ -16,9 +17,15 @@ extension SimulatedWorld {
                 return fail("\(id) is evicted, and was never ready")
             }
             if drainingBefore[id] != nil { fail("\(id) is evicted while it drains") }
-            if readyAt + scheduler.limits.minimumResidency > now { fail("\(id) is evicted before its time") }
+            let model = scheduler.models[engine.model]?.specification
+            let lastUsed = max(readyAt, engines[id]?.lastUsed ?? readyAt)
+            let isIdleTooLong = model?.idleTimeout.map { lastUsed + $0 <= now } ?? false
+            if isIdleTooLong { count("idle timeout") }
+            if !isIdleTooLong, readyAt + scheduler.limits.minimumResidency > now {
+                fail("\(id) is evicted before its time")
+            }
             if engines[id]?.inFlight != 0 { fail("\(id) is evicted while it is busy") }
-            if scheduler.models[engine.model]?.specification.isPinned == true { fail("\(id) is pinned, but evicted") }
+            if model?.isPinned == true { fail("\(id) is pinned, but evicted") }
         case .finished:
             if !scheduler.engines.isEmpty || processes.values.contains(where: { !$0.isGone }) {
                 fail("finished, and something is left")
@@ -62,7 +69,7 @@ extension SimulatedWorld {
                     count("drain timeout")
                     if engines[engine.id]?.inFlight == 0 { fail("\(engine.id) drained on with nothing in flight") }
                 }
-            case .queued, .placing, .starting: break
+            case .queued, .placing, .starting, .suspending, .asleep, .resuming: break
             }
         }
         for (id, engine) in engines where scheduler.engines[id] == nil {
@@ -82,16 +89,18 @@ extension SimulatedWorld {
         guard failure == nil else { return }
         if !ledger.unsettled.isEmpty { fail("\(ledger.unsettled) got no answer") }
         if !ledger.openCommands.isEmpty { fail("commands \(ledger.openCommands.map(\.number)) got no answer") }
-        if let engine = scheduler.engines.values.first(where: { $0.phase != .ready }) {
+        if let engine = scheduler.engines.values.first(where: { $0.phase != .ready && $0.phase != .asleep }) {
             fail("\(engine.id) is \(engine.phase) for ever")
         }
         guard !isShuttingDown else { return }
+        checkTemplatesAtRest()
         for runtime in scheduler.runtimes.values {
             if !runtime.isReady { fail("\(runtime.name) has no zygote") }
             for device in scheduler.devices {
                 for role in [ProcessRole.frontEnd, .core] {
                     let idle = scheduler.processes.values.count {
-                        $0.runtime == runtime.name && $0.device == device.id && $0.role == role && $0.state == .idle
+                        $0.template == nil && $0.runtime == runtime.name && $0.device == device.id && $0.role == role
+                            && $0.state == .idle
                     }
                     if idle < scheduler.limits.idleWorkers { fail("the pool of \(runtime.name) is not full") }
                 }

@@ -18,13 +18,17 @@ extension SimulatedWorld {
 
     private mutating func doSomething() {
         switch random.number(1...100) {
-        case ...40: for _ in 0..<random.number(1...3) { sendRequest() }
-        case ...48: leave()
-        case ...60: sendHotRequest()
-        case ...68: plan(.load(ledger.newCommand(), model: anyName()), after: .zero)
-        case ...78: plan(.unload(ledger.newCommand(), model: anyName()), after: .zero)
-        case ...83: killProcess(where: { $0.engine != nil })
-        case ...87: killProcess(where: { $0.role == .zygote })
+        case ...34: for _ in 0..<random.number(1...3) { sendRequest() }
+        case ...40: leave()
+        case ...50: sendHotRequest()
+        case ...56: plan(.load(ledger.newCommand(), model: anyName()), after: .zero)
+        case ...62: plan(.unload(ledger.newCommand(), model: anyName()), after: .zero)
+        case ...72: plan(.sleep(ledger.newCommand(), model: anyName()), after: .zero)
+        case ...78: plan(.wake(ledger.newCommand(), model: anyName()), after: .zero)
+        case ...81: if let model = random.pick(versions.keys.sorted()) { versions[model, default: 0] += 1 }
+        case ...84: killProcess(where: { $0.role == .template })
+        case ...87: killProcess(where: { $0.engine != nil })
+        case ...89: killProcess(where: { $0.role == .zygote })
         case ...91: killProcess(where: { _ in true })
         case ...98: if let event = random.pick(Array(repeatable.suffix(60))) { plan(event, after: .zero) }
         case 99: if random.chance(30) { plan(.shutdown, after: .zero) }

@@ -7,6 +7,9 @@ struct SimulatedWorld {
         let role: ProcessRole
         let runtime: RuntimeName
         var engine: EngineID?
+        /// A template's, and of what it forked: the model folder's version that its weights are from; nil: it has none.
+        var weights: Int?
+        var isPreparing = false
         /// Its end has happened or is on its way.
         var isDying = false
         var isGone = false
@@ -33,6 +36,8 @@ struct SimulatedWorld {
     var engines: [EngineID: Engine] = [:]
     /// Model name to the bytes of its weights.
     var weights: [String: Int] = [:]
+    /// Model name to the version of its files.
+    var versions: [String: Int] = [:]
     /// The ready engines, as last published.
     var routes: Set<EngineID> = []
     var stimuliLeft: Int
@@ -61,6 +66,7 @@ struct SimulatedWorld {
         scheduler = Scheduler(
             epoch: 1, limits: setup.limits, devices: setup.devices, models: setup.models, runtimes: setup.runtimes)
         weights = setup.weights
+        versions = setup.weights.mapValues { _ in 1 }
         self.random = random
         stimuliLeft = stimuli
         trace = isTraced ? [] : nil
@@ -132,13 +138,16 @@ struct SimulatedWorld {
             count(isUnwanted ? "eviction refused too late" : "eviction refused")
         case .withdraw(let id): ledger.withdrawn(id)
         case .processGone(let id, _): processes[id]?.isGone = true
+        case .prepared(let id, _, _): processes[id]?.isPreparing = false
+        case .suspended: count("suspended")
+        case .resumed: count("resumed")
         case .ready(let id, _): engines[id]?.isReady = true
         case .shutdown: isShuttingDown = true
         default: break
         }
         switch event {
         case .withdraw, .permitReleased, .zygoteReady, .processIdle, .processGone, .inspected, .stage, .ready,
-            .startFailed, .measured:
+            .startFailed, .measured, .prepared, .templateInspected, .suspended, .resumed:
             repeatable.append(event)
         default: break
         }

@@ -16,7 +16,9 @@ import Testing
     private static let occurrences = [
         "eviction", "eviction refused", "eviction refused too late", "returned", "returned in shutdown",
         "drain timeout", "start_failed", "backing_off", "out_of_memory", "deadline_passed", "queue_full",
-        "shutting_down", "conflict", "model_not_found",
+        "shutting_down", "conflict", "model_not_found", "start: cold", "start: warm", "start: asleep", "asleep",
+        "not asleep: conflict", "not asleep: out_of_memory", "not asleep: start_failed", "suspended", "resumed",
+        "template given up", "template failed", "idle timeout",
     ]
 
     @Test(.enabled(if: environment["SIMULATION_SEED"] == nil))

@@ -41,7 +41,7 @@ import Testing
         let generation = Generation(epoch: 3, counter: 77)
         let events: [SchedulerEvent] = [
             .withdraw(RequestID(77)), .permitReleased(engine), .zygoteReady(process), .processIdle(process),
-            .processGone(process, reason: "?"), .inspected(engine, weightBytes: 1),
+            .processGone(process, reason: "?"), .inspected(engine, .weighing(1)),
             .inspectionFailed(engine, ControllerError(.startFailed, "?")),
             .stage(engine, generation, StageTime(stage: "load", milliseconds: 1)), .ready(engine, generation),
             .startFailed(engine, generation, reason: "?"), .measured(engine, bytes: 1), .evictionRefused(engine), .tick,
@@ -60,7 +60,7 @@ import Testing
         let core = try #require(harness.processes(.core, .idle).first)
         let leased = try #require(harness.scheduler.engines[engine]?.core)
         let before = harness
-        harness.send(.inspected(engine, weightBytes: 5 << 30))
+        harness.send(.inspected(engine, .weighing(5 << 30)))
         harness.send(.stage(engine, generation, StageTime(stage: "load", milliseconds: 1)))
         harness.send(.ready(engine, generation))
         harness.send(.startFailed(engine, generation, reason: "late"))

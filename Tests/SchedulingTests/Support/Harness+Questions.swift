@@ -54,11 +54,38 @@ extension Harness {
         actions.compactMap { if case .completeUnload(command, let engines) = $0 { engines } else { nil } }.first
     }
 
+    func isAsleep(_ command: CommandID) -> Bool { actions.contains(.completeSleep(command)) }
+
+    func sleepFailure(_ command: CommandID) -> ControllerError? {
+        actions.compactMap { if case .failSleep(command, let error, _) = $0 { error } else { nil } }.first
+    }
+
+    func template(of model: String) -> TemplateRecord? { scheduler.models[model]?.template }
+
+    /// The live processes that the model's template has forked and nobody has leased.
+    func spares(of model: String) -> [ProcessRecord] {
+        scheduler.processes.values.filter {
+            $0.template != nil && $0.template == template(of: model)?.process
+                && ($0.state == .starting || $0.state == .idle)
+        }
+    }
+
     func count(_ isWanted: (SchedulerAction) -> Bool) -> Int { actions.count(where: isWanted) }
 }
 
 extension Sequence<SchedulerAction> {
-    var forks: [ProcessRole] { compactMap { if case .fork(_, let role, _, _) = $0 { role } else { nil } } }
+    var forks: [ProcessRole] { compactMap { if case .fork(_, let role, _, _, _) = $0 { role } else { nil } } }
+    /// What was forked from this source.
+    func forks(from source: ProcessID?) -> [ProcessRole] {
+        compactMap { if case .fork(_, let role, _, _, source) = $0 { role } else { nil } }
+    }
+
+    var orders: [TemplateOrder] { compactMap { if case .prepare(let order) = $0 { order } else { nil } } }
+    var templateInspections: [String] {
+        compactMap { if case .inspectForTemplate(let model) = $0 { model } else { nil } }
+    }
+    var suspensions: [EngineID] { compactMap { if case .suspend(let engine) = $0 { engine } else { nil } } }
+    var resumptions: [EngineID] { compactMap { if case .resume(let engine) = $0 { engine } else { nil } } }
     var ends: [ProcessID] { compactMap { if case .end(let process) = $0 { process } else { nil } } }
     var assignments: [EngineAssignment] { compactMap { if case .assign(let given) = $0 { given } else { nil } } }
     var evictions: [EngineID] { compactMap { if case .evict(let engine) = $0 { engine } else { nil } } }

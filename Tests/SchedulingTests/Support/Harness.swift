@@ -74,6 +74,18 @@ struct Harness {
         return CommandID(commandCount)
     }
 
+    mutating func sleep(_ model: String) -> CommandID {
+        commandCount += 1
+        send(.sleep(CommandID(commandCount), model: model))
+        return CommandID(commandCount)
+    }
+
+    mutating func wake(_ model: String) -> CommandID {
+        commandCount += 1
+        send(.wake(CommandID(commandCount), model: model))
+        return CommandID(commandCount)
+    }
+
     // MARK: What processes do
 
     /// Brings every zygote up and fills the pools.
@@ -105,9 +117,11 @@ struct Harness {
     // MARK: What engines do
 
     /// A model's engine has looked at its folder, and found no weights worth counting.
-    mutating func inspect(_ model: String, weightBytes: Int = 0) throws -> EngineID {
+    mutating func inspect(
+        _ model: String, weightBytes: Int = 0, fingerprint: String = "first"
+    ) throws -> EngineID {
         let engine = try #require(scheduler.models[model]?.engine)
-        send(.inspected(engine, weightBytes: weightBytes))
+        send(.inspected(engine, .weighing(weightBytes, fingerprint: fingerprint)))
         return engine
     }
 
@@ -118,10 +132,10 @@ struct Harness {
         return engine
     }
 
-    /// From cold to ready, with nobody waiting.
-    mutating func start(_ model: String) throws -> EngineID {
+    /// From whatever it is to ready, with nobody waiting.
+    mutating func start(_ model: String, weightBytes: Int = 0) throws -> EngineID {
         _ = load(model)
-        _ = try inspect(model)
+        _ = try inspect(model, weightBytes: weightBytes)
         try becomeReady(model)
         fillPools()
         return try #require(engine(of: model))

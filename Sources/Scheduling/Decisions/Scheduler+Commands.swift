@@ -1,0 +1,86 @@
+// The commands to load, wake and unload. (`sleep` has a file of its own.)
+
+extension Scheduler {
+    mutating func load(_ command: CommandID, name: String) {
+        guard let name = model(named: name) else { return failLoad(command, .unknownModel(name)) }
+        guard !isShuttingDown else { return failLoad(command, .shuttingDown) }
+        models[name]?.lastUsed = now
+        guard let id = models[name]?.engine, let engine = engines[id] else {
+            models[name]?.loads.append(command)
+            return ensureEngine(name)
+        }
+        switch engine.phase {
+        case .ready: actions.append(.completeLoad(command, id))
+        case .queued, .placing, .starting, .resuming: engines[id]?.loads.append(command)
+        case .draining, .stopping, .suspending, .asleep:
+            models[name]?.loads.append(command)
+            ensureEngine(name)
+        }
+    }
+
+    /// A load of a model that is asleep, or on its way there or back.
+    mutating func wake(_ command: CommandID, name: String) {
+        guard let known = model(named: name), let model = models[known] else {
+            return failLoad(command, .unknownModel(name))
+        }
+        let tier = tier(of: known)
+        let isComing = model.engine.flatMap { engines[$0] }?.isComing == true
+        guard isShuttingDown || tier == .hot || tier == .asleep || isComing || model.wantsSleep else {
+            return failLoad(
+                command, ControllerError(.conflict, "'\(known)' is not asleep but \(tier.rawValue); load it instead."))
+        }
+        load(command, name: known)
+    }
+
+    private mutating func failLoad(_ command: CommandID, _ error: ControllerError) {
+        actions.append(.failLoad(command, error, log: nil))
+    }
+
+    mutating func unload(_ command: CommandID, name: String) {
+        guard let name = model(named: name), let model = models[name] else {
+            return actions.append(.completeUnload(command, engines: []))
+        }
+        let engine = model.engine.flatMap { engines[$0] }
+        let weights = model.template?.takesWeights == true ? model.template?.process : nil
+        models[name]?.unloads.append(UnloadRecord(command: command, engine: engine?.id, template: weights))
+        failSleep(of: name, ControllerError(.conflict, "'\(name)' was unloaded before it was asleep."))
+        if let engine {
+            engines[engine.id]?.takesTemplate = weights != nil
+            end(engine)
+        } else if weights != nil {
+            giveUpTemplate(of: name)
+        }
+        completeUnloads(of: name)
+    }
+
+    private mutating func end(_ engine: EngineRecord) {
+        switch engine.phase {
+        case .queued, .placing, .starting, .resuming:
+            refuseAll(
+                of: engine.model,
+                ControllerError(.conflict, "The model was unloaded while this waited for its start."), log: nil)
+            stop(engine.id)
+        case .ready:
+            // They would start it again. Loads do not wait for one that is ready.
+            refuseAll(
+                of: engine.model, ControllerError(.conflict, "The model was unloaded while this waited."), log: nil)
+            drain(engine.id)
+        case .draining: engines[engine.id]?.isToSuspend = false
+        case .suspending, .asleep: stop(engine.id)
+        case .stopping: break
+        }
+    }
+
+    /// Answers the unloads whose engine and weights are gone.
+    mutating func completeUnloads(of name: String) {
+        guard let model = models[name] else { return }
+        let isOpen = { (unload: UnloadRecord) in
+            (unload.engine != nil && unload.engine == model.engine)
+                || (unload.template != nil && unload.template == model.template?.process)
+        }
+        models[name]?.unloads = model.unloads.filter(isOpen)
+        for unload in model.unloads where !isOpen(unload) {
+            actions.append(.completeUnload(unload.command, engines: unload.engine.map { [$0] } ?? []))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// Sleep on devices that are no CPU: the engine keeps its processes, and vLLM itself puts the weights away.
+//
+// Untried: nothing here was ever run on a GPU. How much of the device's memory such an engine gives back is not known
+// before it is measured, so its footprint stays what it was.
+
+extension Scheduler {
+    mutating func sleepInPlace(_ command: CommandID, _ engine: EngineRecord) {
+        switch engine.phase {
+        case .asleep: actions.append(.completeSleep(command))
+        case .ready:
+            beginSleep(of: engine.model, [command])
+            engines[engine.id]?.isToSuspend = true
+            drain(engine.id)
+        case .suspending: beginSleep(of: engine.model, [command])
+        case .queued, .placing, .starting, .resuming, .draining, .stopping:
+            failSleep([command], .cannotSleep(engine.model, "is being started or ended; ask again when it is ready"))
+        }
+    }
+
+    /// Nothing is in flight any more.
+    mutating func suspend(_ id: EngineID) {
+        guard let engine = engines[id] else { return }
+        engines[id]?.phase = .suspending
+        engines[id]?.drainBy = now + (models[engine.model]?.specification.startTimeout ?? .zero)
+        actions.append(.suspend(id))
+    }
+
+    mutating func suspended(_ id: EngineID, _ generation: Generation) {
+        guard let engine = engines[id], engine.generation == generation, engine.phase == .suspending else { return }
+        engines[id]?.phase = .asleep
+        engines[id]?.isToSuspend = false
+        engines[id]?.drainBy = nil
+        completeSleep(of: engine.model)
+        ensureEngine(engine.model)
+    }
+
+    mutating func resume(_ id: EngineID) {
+        guard let engine = engines[id], let model = models[engine.model] else { return }
+        engines[id]?.phase = .resuming
+        engines[id]?.queuedAt = now
+        engines[id]?.startedAt = now
+        engines[id]?.startTier = .asleep
+        engines[id]?.stages = []
+        engines[id]?.loads = model.loads
+        models[engine.model]?.loads = []
+        actions.append(.resume(id))
+    }
+
+    mutating func suspensionFailed(_ id: EngineID, _ generation: Generation, reason: String) {
+        guard let engine = engines[id], engine.generation == generation else { return }
+        let error = ControllerError(
+            .startFailed,
+            "'\(engine.model)' could not be \(engine.phase == .resuming ? "woken" : "put to sleep"): \(reason)")
+        switch engine.phase {
+        case .resuming: failStart(id, error)
+        case .suspending:
+            models[engine.model]?.lastError = error
+            failSleep(of: engine.model, error, log: .engine(id))
+            stop(id)
+        case .queued, .placing, .starting, .ready, .draining, .stopping, .asleep: break
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// The end of templates: given up, failed, or made from files that have changed.
+
+extension Scheduler {
+    /// A template fails when so many of its processes fail in a row.
+    private static let childFailures = 3
+
+    /// Ends the template and its idle processes. Engines that were forked from it live on.
+    mutating func giveUpTemplate(of name: String) {
+        guard let template = models[name]?.template, !template.isEnding else { return }
+        models[name]?.template?.phase = .ending
+        models[name]?.template?.since = now
+        if let process = template.process {
+            endProcesses { $0.isSpare && ($0.template == process || $0.id == process) }
+        }
+        settleTemplate(of: name)
+    }
+
+    /// The model is cold with the reason, until it is tried again after a pause.
+    mutating func templateFailed(of name: String, _ error: ControllerError, log: LogSource?) {
+        guard let template = models[name]?.template, !template.isEnding else { return }
+        if let readyAt = template.readyAt, now - readyAt >= Self.quickDeath {
+            models[name]?.templateBackoff.succeeded()
+        }
+        models[name]?.templateBackoff.failed(at: now)
+        models[name]?.templateError = error
+        giveUpTemplate(of: name)
+        failSleep(of: name, error, log: log)
+    }
+
+    mutating func preparationFailed(_ process: ProcessID, reason: String) {
+        guard let name = processes[process]?.model, models[name]?.template?.process == process else { return }
+        templateFailed(of: name, .templateFailed(name, reason), log: .process(process))
+    }
+
+    mutating func templateGone(_ process: ProcessRecord, reason: String) {
+        guard let name = process.model, models[name]?.template?.process == process.id else { return }
+        templateFailed(of: name, .templateFailed(name, reason), log: .process(process.id))
+        settleTemplate(of: name)
+    }
+
+    /// A process that the template forked is gone, before it had a use.
+    mutating func spareGone(_ process: ProcessRecord, reason: String) {
+        guard let name = process.model, let template = models[name]?.template, template.process == process.template
+        else { return }
+        // One that was forked before the weights came is of no use any more, and its end no sign.
+        let isWanted = template.phase == .ready && process.isLoaded == template.isLoaded
+        if isWanted, process.isSpare, process.state == .starting || diedQuickly(process) {
+            // So far apart, failures are accidents.
+            let memory = limits.processStartTimeout + Self.quickDeath
+            let isFirst = template.lastChildFailure.map { now - $0 > memory } ?? true
+            let failures = isFirst ? 1 : template.childFailures + 1
+            models[name]?.template?.childFailures = failures
+            models[name]?.template?.lastChildFailure = now
+            if failures >= Self.childFailures {
+                templateFailed(
+                    of: name,
+                    .templateFailed(name, "\(failures) of its processes failed in a row; the last: \(reason)"),
+                    log: .process(process.id))
+            }
+        }
+        settleTemplate(of: name)
+    }
+
+    /// Once the template and its idle processes are gone, their memory is free.
+    func hasLeftovers(_ template: TemplateRecord) -> Bool {
+        guard let process = template.process else { return false }
+        return processes.values.contains {
+            $0.id == process || ($0.template == process && ($0.isSpare || $0.state == .ending(nil)))
+        }
+    }
+
+    private mutating func settleTemplate(of name: String) {
+        guard let model = models[name], let template = model.template, template.isEnding, !hasLeftovers(template) else {
+            return
+        }
+        // An engine that shared the weights has them alone now.
+        if let engine = model.engine.flatMap({ engines[$0] }), sharesWeights(engine), isCPU(template.device) {
+            let weights = min(template.footprint, Footprint.weights(template.weightBytes))
+            engines[engine.id]?.footprint = (engine.footprint ?? 0) + weights
+        }
+        models[name]?.template = nil
+        completeUnloads(of: name)
+    }
+
+    mutating func endProcesses(where isWanted: (ProcessRecord) -> Bool) {
+        for process in processesInOrder where isWanted(process) {
+            processes[process.id]?.state = .ending(nil)
+            actions.append(.end(process.id))
+        }
+    }
+
+    mutating func expireTemplates() {
+        for name in models.keys.sorted() {
+            guard let template = models[name]?.template, let deadline = deadline(of: template, name), deadline <= now
+            else { continue }
+            let allowed = models[name]?.specification.startTimeout.seconds ?? 0
+            templateFailed(
+                of: name, .templateFailed(name, "it was not ready within \(allowed) s (start_timeout)"),
+                log: template.process.map { .process($0) })
+        }
+    }
+
+    /// Those that are forking are watched as processes.
+    func deadline(of template: TemplateRecord, _ name: String) -> Moment? {
+        switch template.phase {
+        case .inspecting, .preparing: template.since + (models[name]?.specification.startTimeout ?? .zero)
+        case .forking, .ready, .ending: nil
+        }
+    }
+}
+
+extension ControllerError {
+    static func templateFailed(_ model: String, _ reason: String) -> ControllerError {
+        ControllerError(.startFailed, "The template of '\(model)' failed: \(reason)")
+    }
+}
