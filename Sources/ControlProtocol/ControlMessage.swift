@@ -10,6 +10,10 @@ public enum ControlMessage: Sendable, Equatable {
     case assign(Assign)
     case accepted(Accepted)
     case stage(Stage)
+    case prepare(Prepare)
+    case prepared(Prepared)
+    case sleep(Sleep)
+    case wake(Wake)
     case ping(Ping)
     case pong(Pong)
     case stop(Stop)
@@ -27,7 +31,7 @@ public enum ControlMessage: Sendable, Equatable {
         case .pong(let message): message.re
         case .done(let message): message.re
         case .error(let message): message.re
-        case .hello, .fork, .exited, .assign, .stage, .ping, .stop: nil
+        case .hello, .fork, .exited, .assign, .stage, .prepare, .prepared, .sleep, .wake, .ping, .stop: nil
         }
     }
 }
@@ -49,12 +53,15 @@ public struct WireGeneration: Codable, Sendable, Hashable {
 /// What a process is, on the wire.
 public enum WireRole: String, Codable, Sendable {
     case zygote
+    case template
     case frontEnd = "front_end"
     case core
 }
 
-/// Whether a process has an engine.
+/// Whether a process has an engine or, a template, its model.
 public enum WireState: String, Codable, Sendable {
     case idle
     case assigned
+    case preparing
+    case prepared
 }

@@ -69,7 +69,7 @@ public struct Refused: Codable, Sendable, Equatable {
     }
 }
 
-/// Asks a zygote for a process.
+/// Asks a zygote or a template for a process.
 public struct Fork: Codable, Sendable, Equatable {
     public var id: Int
     public var deadlineMilliseconds: Int
@@ -123,7 +123,7 @@ public struct Failed: Codable, Sendable, Equatable {
     }
 }
 
-/// A zygote reaped a child.
+/// A zygote or a template reaped a child.
 public struct Exited: Codable, Sendable, Equatable {
     public var process: String
     public var pid: Int
@@ -135,89 +135,6 @@ public struct Exited: Codable, Sendable, Equatable {
         self.pid = pid
         self.status = status
         self.signal = signal
-    }
-}
-
-/// Gives an idle process its engine.
-public struct Assign: Codable, Sendable, Equatable {
-    public var id: Int
-    public var deadlineMilliseconds: Int
-    public var engine: String
-    public var generation: WireGeneration
-    public var names: [String]
-    public var path: String
-    public var arguments: [String: JSONValue]
-    public var environment: [String: String]
-    public var socket: String
-    public var inputSocket: String
-    public var outputSocket: String
-    public var device: String
-    public var cores: [Int]
-    public var worldSize: Int
-    public var peerPid: Int
-
-    public init(
-        id: Int, deadlineMilliseconds: Int, engine: String, generation: WireGeneration, names: [String], path: String,
-        arguments: [String: JSONValue], environment: [String: String], socket: String, inputSocket: String,
-        outputSocket: String, device: String, cores: [Int], worldSize: Int, peerPid: Int
-    ) {
-        self.id = id
-        self.deadlineMilliseconds = deadlineMilliseconds
-        self.engine = engine
-        self.generation = generation
-        self.names = names
-        self.path = path
-        self.arguments = arguments
-        self.environment = environment
-        self.socket = socket
-        self.inputSocket = inputSocket
-        self.outputSocket = outputSocket
-        self.device = device
-        self.cores = cores
-        self.worldSize = worldSize
-        self.peerPid = peerPid
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case id, engine, generation, names, path, arguments, environment, socket, device, cores
-        case deadlineMilliseconds = "deadline_ms"
-        case inputSocket = "input_socket"
-        case outputSocket = "output_socket"
-        case worldSize = "world_size"
-        case peerPid = "peer_pid"
-    }
-}
-
-/// The assignment is understood; `stage` tells the rest.
-public struct Accepted: Codable, Sendable, Equatable {
-    public var re: Int
-
-    public init(re: Int) {
-        self.re = re
-    }
-}
-
-/// A stage of a start has ended, well or with an error.
-public struct Stage: Codable, Sendable, Equatable {
-    public var engine: String
-    public var generation: WireGeneration
-    public var stage: String
-    public var milliseconds: Double
-    public var error: String?
-
-    public init(
-        engine: String, generation: WireGeneration, stage: String, milliseconds: Double, error: String? = nil
-    ) {
-        self.engine = engine
-        self.generation = generation
-        self.stage = stage
-        self.milliseconds = milliseconds
-        self.error = error
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case engine, generation, stage, error
-        case milliseconds = "ms"
     }
 }
 
@@ -242,16 +159,27 @@ public struct Pong: Codable, Sendable, Equatable {
     public var re: Int
     public var progress: Int
     public var privateBytes: Int
+    public var cacheBytes: Int
 
-    public init(re: Int, progress: Int, privateBytes: Int) {
+    public init(re: Int, progress: Int, privateBytes: Int, cacheBytes: Int = 0) {
         self.re = re
         self.progress = progress
         self.privateBytes = privateBytes
+        self.cacheBytes = cacheBytes
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        re = try container.decode(Int.self, forKey: .re)
+        progress = try container.decode(Int.self, forKey: .progress)
+        privateBytes = try container.decode(Int.self, forKey: .privateBytes)
+        cacheBytes = try container.decodeIfPresent(Int.self, forKey: .cacheBytes) ?? 0
     }
 
     enum CodingKeys: String, CodingKey {
         case re, progress
         case privateBytes = "private_bytes"
+        case cacheBytes = "cache_bytes"
     }
 }
 

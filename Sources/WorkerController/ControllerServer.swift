@@ -34,8 +34,10 @@ public struct ControllerServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
             try await run(in: directory, on: group)
+            await OrphanReaper.endOrphans(logger: logger)
             try await group.shutdownGracefully()
         } catch {
+            await OrphanReaper.endOrphans(logger: logger)
             try? await group.shutdownGracefully()
             throw error
         }

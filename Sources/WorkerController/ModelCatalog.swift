@@ -18,29 +18,44 @@ public struct ModelCatalog: Sendable {
             ModelSpecification(
                 name: model.name, aliases: model.aliases, runtime: RuntimeName(model.runtime),
                 concurrency: model.concurrency, startTimeout: model.startTimeout, isPinned: model.pin,
-                kvCacheBytes: model.kvCacheBytes)
+                kvCacheBytes: model.kvCacheBytes, idleTimeout: model.idleTimeout, hasTemplate: model.template)
         }
     }
 
     func path(of name: String) -> String { models[name]?.path ?? "" }
 
-    /// The size of its weights in bytes; 0 where only the runtime can tell, because the path is a hub id.
-    func inspect(_ name: String) throws -> Int {
+    /// The size of its weights and the fingerprint of its files; nothing of both where only the runtime can tell, because
+    /// the path is a hub id.
+    func inspect(_ name: String, isCancelled: () -> Bool) throws -> ModelInspection {
         guard let model = models[name] else { throw ControllerError(.unknownModel, "No model is called '\(name)'.") }
-        return model.isHubID ? 0 : try ModelFolder.inspect(model.path)
+        guard !model.isHubID else { return ModelInspection(weightBytes: 0, fingerprint: "") }
+        return try ModelFolder.inspect(model.path, contents: model.verifiesContents, isCancelled: isCancelled)
     }
 
     /// What the two processes of an engine are told.
     func serving(_ assignment: EngineAssignment) -> EngineServing? {
-        guard let model = models[assignment.model], let device = devices[assignment.device] else { return nil }
+        serving(
+            assignment.model, on: assignment.device, kvCacheBytes: assignment.kvCacheBytes,
+            furtherNames: [assignment.engine.description])
+    }
+
+    /// What a template is told.
+    func serving(_ order: TemplateOrder) -> EngineServing? {
+        serving(order.model, on: order.device, kvCacheBytes: order.kvCacheBytes, furtherNames: [])
+    }
+
+    private func serving(
+        _ name: String, on device: DeviceID, kvCacheBytes: Int, furtherNames: [String]
+    ) -> EngineServing? {
+        guard let model = models[name], let device = devices[device] else { return nil }
         var arguments = model.arguments.mapValues(JSONValue.init)
-        arguments["kv-cache-memory-bytes"] = .integer(assignment.kvCacheBytes)
-        if device.id.description.hasPrefix("cpu:"), arguments["enforce-eager"] == nil {
+        arguments["kv-cache-memory-bytes"] = .integer(kvCacheBytes)
+        if device.isCPU, arguments["enforce-eager"] == nil {
             // Compiling takes minutes on a CPU, and was seen to give wrong answers there.
             arguments["enforce-eager"] = .bool(true)
         }
         return EngineServing(
-            names: [model.name] + model.aliases + [assignment.engine.description], path: model.path,
+            names: [model.name] + model.aliases + furtherNames, path: model.path,
             arguments: arguments, environment: model.environment, cores: device.cores)
     }
 }

@@ -7,9 +7,8 @@ import Supervision
 // Carrying out what the decision core decided.
 
 extension WorkerController {
-    /// How long a ready engine is left alone before its memory is measured: reading it walks all its pages under the lock
-    /// that its first requests need.
-    private static let measureAfter = Duration.seconds(2)
+    /// As many lines of a log go with an error.
+    static let tailLines = 12
 
     /// - Returns: what came of it, if that is known at once.
     func perform(_ action: SchedulerAction) -> SchedulerEvent? {
@@ -22,14 +21,22 @@ extension WorkerController {
         case .failLoad(let command, let error, let log): failLoad(command, error, log)
         case .completeUnload(let command, let engines):
             unloads.removeValue(forKey: command)?.resume(returning: engines)
+        case .completeSleep(let command): sleeps.removeValue(forKey: command)?.resume()
+        case .failSleep(let command, let error, let log): failSleep(command, error, log)
         case .finished: finish()
         case .startZygote(let process, let runtime):
             jobs.start { await self.supervisor.startZygote(process, runtime) }
-        case .fork(let process, let role, let runtime, let device): fork(process, role, runtime, device)
+        case .fork(let process, let role, let runtime, let device, let source):
+            fork(process, role, runtime, device, from: source)
         case .end(let process): jobs.start { await self.supervisor.end(process) }
+        case .inspectForTemplate(let model): inspectForTemplate(model)
+        case .prepare(let order): prepare(order)
+        case .measureTemplate(let process): measureTemplate(process)
         case .inspect(let engine, let model): inspect(engine, model)
         case .assign(let assignment): assign(assignment)
         case .measure(let engine): measure(engine)
+        case .suspend(let engine): suspend(engine)
+        case .resume(let engine): resume(engine)
         case .publishRoutes: publishRoutes()
         case .drain(let engine): permits[engine]?.close()
         case .evict(let engine):
@@ -58,6 +65,11 @@ extension WorkerController {
         answer(error, log) { caller.resume(throwing: $0) }
     }
 
+    private func failSleep(_ id: CommandID, _ error: ControllerError, _ log: LogSource?) {
+        guard let caller = sleeps.removeValue(forKey: id) else { return }
+        answer(error, log) { caller.resume(throwing: $0) }
+    }
+
     /// Adds the last lines of the log that tells more.
     private func answer(
         _ error: ControllerError, _ log: LogSource?, _ body: @escaping @Sendable (ControllerError) -> Void
@@ -65,7 +77,7 @@ extension WorkerController {
         guard let log, !isAborted else { return body(error) }
         let files = files(of: log)
         jobs.start {
-            let lines = files.flatMap { LogFile.tail(of: $0, lines: 12) }
+            let lines = files.flatMap { LogFile.tail(of: $0, lines: Self.tailLines) }
             body(
                 ControllerError(
                     error.code, error.message, parameter: error.parameter, retryAfter: error.retryAfter, logTail: lines)
@@ -89,91 +101,11 @@ extension WorkerController {
         return permits.inFlight < below ? .permitReleased(id) : nil
     }
 
-    private func fork(_ process: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName, _ device: DeviceID) {
-        guard let zygote = scheduler.runtimes[runtime]?.zygote,
-            let device = scheduler.devices.first(where: { $0.id == device })
-        else { return }
-        jobs.start { await self.supervisor.fork(process, role, from: zygote, runtime, device) }
-    }
-
-    private func inspect(_ engine: EngineID, _ model: String) {
-        let catalog = catalog
-        jobs.start {
-            let event: SchedulerEvent
-            do {
-                // On a thread that may block: a file system may hang.
-                let bytes = try await NIOThreadPool.singleton.runIfActive { try catalog.inspect(model) }
-                event = .inspected(engine, weightBytes: bytes)
-            } catch let error as ControllerError {
-                event = .inspectionFailed(engine, error)
-            } catch {
-                event = .inspectionFailed(engine, ControllerError(.startFailed, "'\(model)' cannot be read: \(error)"))
-            }
-            await self.feed(event)
-        }
-    }
-
-    private func assign(_ assignment: EngineAssignment) {
-        logger.info(
-            "engine starting",
-            metadata: ["engine.id": "\(assignment.engine)", "model": "\(assignment.model)"])
-        remember(assignment)
-        guard let serving = catalog.serving(assignment),
-            let model = scheduler.models[assignment.model]?.specification
-        else { return }
-        let id = assignment.engine
-        permits[id] = EnginePermits(limit: model.concurrency) { [jobs] in
-            jobs.start { await self.feed(.permitReleased(id)) }
-        }
-        jobs.start { await self.supervisor.assign(assignment, serving) }
-    }
-
-    private func remember(_ assignment: EngineAssignment) {
-        processesOfEngine[assignment.engine] = [assignment.core, assignment.frontEnd]
-        lastEngine[assignment.model] = assignment.engine
-        let kept = Set(lastEngine.values).union(scheduler.engines.keys)
-        processesOfEngine = processesOfEngine.filter { kept.contains($0.key) }
-    }
-
-    private func measure(_ id: EngineID) {
-        jobs.start {
-            guard (try? await Task.sleep(for: Self.measureAfter)) != nil else { return }
-            if let bytes = await self.proportionalBytes(of: id) { await self.feed(.measured(id, bytes: bytes)) }
-        }
-    }
-
-    /// What the engine's processes hold, shared pages counted in part; nil if one of them is gone.
-    private func proportionalBytes(of id: EngineID) async -> Int? {
-        var sum = 0
-        for process in processesOfEngine[id] ?? [] {
-            guard let pid = await supervisor.snapshot(of: process)?.pid, let memory = ProcFS.memory(pid: pid) else {
-                return nil
-            }
-            sum += memory.proportionalBytes
-        }
-        return sum
-    }
-
-    // MARK: Routes
-
-    private func route(to id: EngineID) -> EngineRoute? {
-        guard let engine = scheduler.engines[id], engine.phase == .ready, let permits = permits[id] else { return nil }
-        return EngineRoute(
-            engine: id, generation: engine.generation, socketPath: directory.frontEndSocket(of: id), permits: permits)
-    }
-
-    func publishRoutes() {
-        permits = permits.filter { scheduler.engines[$0.key] != nil }
-        for (id, permits) in permits where scheduler.engines[id]?.phase == .stopping { permits.close() }
-        var models: [String: ModelRoute] = [:]
-        for record in scheduler.models.values {
-            let model = record.specification
-            let engine = record.engine.flatMap { self.route(to: $0) }
-            let modelRoute = ModelRoute(model: model.name, engines: engine.map { [$0] } ?? [])
-            var names = [model.name] + model.aliases
-            if let engine { names.append(engine.engine.description) }
-            for name in names { models[name] = modelRoute }
-        }
-        publisher?.publish(RouteSnapshot(models: models))
+    private func fork(
+        _ process: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName, _ device: DeviceID, from source: ProcessID
+    ) {
+        guard let device = scheduler.devices.first(where: { $0.id == device }) else { return }
+        if role == .template, let model = scheduler.processes[process]?.model { lastTemplate[model] = process }
+        jobs.start { await self.supervisor.fork(process, role, from: source, runtime, device) }
     }
 }

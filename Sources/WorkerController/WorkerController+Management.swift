@@ -4,14 +4,37 @@ import Supervision
 
 extension WorkerController: ControllerManaging {
     public func load(_ model: String) async throws -> EngineStatus {
+        try await loaded { .load($0, model: model) }
+    }
+
+    public func wake(_ model: String) async throws -> EngineStatus {
+        try await loaded { .wake($0, model: model) }
+    }
+
+    /// Gives the command, and waits for the engine that comes of it.
+    private func loaded(by event: (CommandID) -> SchedulerEvent) async throws -> EngineStatus {
         guard !isAborted else { throw Self.aborted }
         let command = CommandID(nextNumber())
         let engine = try await withCheckedThrowingContinuation { continuation in
             loads[command] = continuation
-            feed(.load(command, model: model))
+            feed(event(command))
         }
         guard let status = await status().engines.first(where: { $0.id == engine.description }) else {
             throw ControllerError(.engineDied, "The engine \(engine) was ready, and is gone again already.")
+        }
+        return status
+    }
+
+    public func sleep(_ model: String) async throws -> ModelStatus {
+        guard !isAborted else { throw Self.aborted }
+        let command = CommandID(nextNumber())
+        try await withCheckedThrowingContinuation { continuation in
+            sleeps[command] = continuation
+            feed(.sleep(command, model: model))
+        }
+        let name = scheduler.model(named: model)
+        guard let status = await status().models.first(where: { $0.name == name }) else {
+            throw ControllerError(.unknownModel, "No model is called '\(model)'.")
         }
         return status
     }
@@ -21,11 +44,7 @@ extension WorkerController: ControllerManaging {
             throw ControllerError(.unknownModel, "No model is called '\(model)'.")
         }
         let start = Moment.now
-        var freed = 0
-        for process in scheduler.models[name]?.engine.flatMap({ processesOfEngine[$0] }) ?? [] {
-            guard let pid = await supervisor.snapshot(of: process)?.pid else { continue }
-            freed += ProcFS.memory(pid: pid)?.privateBytes ?? 0
-        }
+        let freed = await bytesToFree(by: name)
         guard !isAborted else { throw Self.aborted }
         let command = CommandID(nextNumber())
         let engines = await withCheckedContinuation { continuation in
@@ -33,8 +52,22 @@ extension WorkerController: ControllerManaging {
             feed(.unload(command, model: model))
         }
         return UnloadReport(
-            model: name, engines: engines.map(\.description), freedBytes: engines.isEmpty ? 0 : freed,
+            model: name, engines: engines.map(\.description), freedBytes: freed,
             milliseconds: (.now - start).milliseconds)
+    }
+
+    /// What an unload of the model gives back: its engine, and its template with all that shares the weights with it.
+    private func bytesToFree(by name: String) async -> Int {
+        let template = scheduler.models[name]?.template.flatMap { $0.isLoaded ? $0.process : nil }
+        let engine = scheduler.models[name]?.engine.flatMap { scheduler.engines[$0]?.processes } ?? []
+        let meter = MemoryMeter(supervisor: supervisor)
+        var freed = 0
+        for process in engine + (template.map { [$0] + spares(of: $0) } ?? []) {
+            guard let memory = await meter.memory(of: process) else { continue }
+            // Of what they share, each has a part; what is shared with others stays.
+            freed += template == nil ? memory.privateBytes : memory.proportionalBytes
+        }
+        return freed
     }
 
     public func log(of id: String, lines: Int) async throws -> [String] {
@@ -51,18 +84,29 @@ extension WorkerController: ControllerManaging {
         if let zygote = scheduler.runtimes[RuntimeName(id)]?.zygote { return [zygote] }
         if scheduler.processes[ProcessID(id)] != nil { return [ProcessID(id)] }
         if let processes = processesOfEngine[EngineID(id)] { return processes }
-        return scheduler.model(named: id).flatMap { lastEngine[$0] }.flatMap { processesOfEngine[$0] } ?? []
+        return scheduler.model(named: id).map { logProcesses(ofModel: $0) } ?? []
+    }
+
+    /// Of its engine; without one, of the template that failed; otherwise of what it had last.
+    private func logProcesses(ofModel name: String) -> [ProcessID] {
+        let model = scheduler.models[name]
+        let template = lastTemplate[name].map { [$0] }
+        if model?.engine == nil, model?.templateError != nil, let template { return template }
+        return lastEngine[name].flatMap { processesOfEngine[$0] } ?? template ?? []
     }
 
     // MARK: Status
 
     public func status() async -> ControllerStatus {
+        let templateLogs = await failureLogs()
         let snapshots = await supervisor.snapshots()
         let runtimes = scheduler.runtimes.values.map { runtimeStatus($0, snapshots) }.sorted { $0.name < $1.name }
         return ControllerStatus(
             version: ControllerServer.version, epoch: scheduler.epoch, pid: Int(getpid()),
             isHealthy: !scheduler.isShuttingDown && runtimes.allSatisfy { $0.state == "ready" },
-            models: scheduler.models.values.map(modelStatus).sorted { $0.name < $1.name },
+            models: scheduler.models.values.map {
+                modelStatus($0, snapshots, templateLog: templateLogs[$0.specification.name] ?? [])
+            }.sorted { $0.name < $1.name },
             engines: scheduler.engines.values.sorted { $0.generation < $1.generation }.map {
                 engineStatus($0, snapshots)
             },
@@ -77,14 +121,20 @@ extension WorkerController: ControllerManaging {
             })
     }
 
-    private func modelStatus(_ model: ModelRecord) -> ModelStatus {
+    private func modelStatus(
+        _ model: ModelRecord, _ processes: [ProcessID: ProcessSnapshot], templateLog: [String]
+    ) -> ModelStatus {
         let specification = model.specification
+        // On other devices a template takes none of their memory.
+        let template = isCPU(model.template?.device) ? model.template?.footprint : nil
+        let present = [model.engine.flatMap { scheduler.engines[$0]?.footprint }, template].compactMap(\.self)
         return ModelStatus(
             name: specification.name, aliases: specification.aliases, tier: scheduler.tier(of: specification.name),
             runtime: specification.runtime.description, path: catalog.path(of: specification.name),
             engines: model.engine.map { [$0.description] } ?? [],
-            footprintBytes: model.measuredFootprint ?? model.engine.flatMap { scheduler.engines[$0]?.footprint },
-            waiting: model.waitingCount, lastError: model.lastError?.message)
+            footprintBytes: present.isEmpty ? model.measuredFootprint : present.reduce(0, +),
+            waiting: model.waitingCount, lastError: model.lastError?.message,
+            template: templateStatus(model, processes, log: templateLog))
     }
 
     private func engineStatus(_ engine: EngineRecord, _ processes: [ProcessID: ProcessSnapshot]) -> EngineStatus {
@@ -94,7 +144,7 @@ extension WorkerController: ControllerManaging {
             frontEndPid: engine.frontEnd.flatMap { processes[$0]?.pid },
             socket: engine.frontEnd == nil ? nil : directory.frontEndSocket(of: engine.id),
             inFlight: permits[engine.id]?.inFlight ?? 0, footprintBytes: engine.footprint, stages: engine.stages,
-            startMilliseconds: engine.readyAt.map { ($0 - engine.queuedAt).milliseconds })
+            startMilliseconds: engine.readyAt.map { ($0 - engine.queuedAt).milliseconds }, startTier: engine.startTier)
     }
 
     private func workerStatus(_ process: ProcessRecord, _ processes: [ProcessID: ProcessSnapshot]) -> WorkerStatus {
@@ -109,7 +159,7 @@ extension WorkerController: ControllerManaging {
         return WorkerStatus(
             id: process.id.description, role: process.role, runtime: process.runtime.description,
             device: process.device?.description ?? "", pid: snapshot?.pid, state: state, engine: engine?.description,
-            privateBytes: snapshot?.privateBytes, ageSeconds: snapshot?.ageSeconds ?? 0)
+            model: process.model, privateBytes: snapshot?.privateBytes, ageSeconds: snapshot?.ageSeconds ?? 0)
     }
 
     private func runtimeStatus(_ runtime: RuntimeRecord, _ processes: [ProcessID: ProcessSnapshot]) -> RuntimeStatus {

@@ -22,9 +22,12 @@ public actor WorkerController {
     var processesOfEngine: [EngineID: [ProcessID]] = [:]
     /// By model, also when it is gone.
     var lastEngine: [String: EngineID] = [:]
+    /// The process of each model's last template, also when it is gone.
+    var lastTemplate: [String: ProcessID] = [:]
     var waiting: [RequestID: WaitingCaller] = [:]
     var loads: [CommandID: CheckedContinuation<EngineID, any Error>] = [:]
     var unloads: [CommandID: CheckedContinuation<[EngineID], Never>] = [:]
+    var sleeps: [CommandID: CheckedContinuation<Void, any Error>] = [:]
     private let finished: AsyncStream<Void>
     private let finishing: AsyncStream<Void>.Continuation
     private(set) var isAborted = false
@@ -75,9 +78,11 @@ public actor WorkerController {
         for caller in waiting.values { caller.continuation.resume(throwing: Self.aborted) }
         for caller in loads.values { caller.resume(throwing: Self.aborted) }
         for caller in unloads.values { caller.resume(returning: []) }
+        for caller in sleeps.values { caller.resume(throwing: Self.aborted) }
         waiting = [:]
         loads = [:]
         unloads = [:]
+        sleeps = [:]
         timer?.task.cancel()
         timer = nil
     }
@@ -96,6 +101,13 @@ public actor WorkerController {
         case .ready(let engine, let generation): feed(.ready(engine, generation))
         case .startFailed(let engine, let generation, let reason):
             feed(.startFailed(engine, generation, reason: reason))
+        case .prepared(let process, let isLoaded, let stages):
+            feed(.prepared(process, isLoaded: isLoaded, stages: stages))
+        case .preparationFailed(let process, let reason): feed(.preparationFailed(process, reason: reason))
+        case .suspended(let engine, let generation): feed(.suspended(engine, generation))
+        case .resumed(let engine, let generation): feed(.resumed(engine, generation))
+        case .suspensionFailed(let engine, let generation, let reason):
+            feed(.suspensionFailed(engine, generation, reason: reason))
         }
     }
 

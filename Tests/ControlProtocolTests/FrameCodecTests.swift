@@ -97,7 +97,9 @@ import Testing
         #expect(read.refusal == .error(ProtocolError(re: 3, reason: "'\(type)' is malformed: \(reason)")))
     }
 
-    @Test(arguments: [("fork", "process"), ("assign", "engine")])
+    @Test(arguments: [
+        ("fork", "process"), ("assign", "engine"), ("prepare", "model"), ("sleep", "engine"), ("wake", "engine"),
+    ])
     func aRequestThatMakesNoSenseFails(_ type: String, _ missing: String) throws {
         var incoming = frame("{\"type\":\"\(type)\",\"id\":4}")
         let read = try #require(try FrameCodec.decodeNext(from: &incoming))
@@ -116,6 +118,36 @@ import Testing
     @Test func unknownFieldsAreIgnored() throws {
         var incoming = frame("{\"type\":\"done\",\"re\":9,\"colour\":{\"of\":[\"no\",1.5,null]}}")
         #expect(try FrameCodec.decodeNext(from: &incoming) == .message(.done(Done(re: 9))))
+    }
+
+    @Test(arguments: ["", ",\"cache_bytes\":null"])
+    func aPongWithoutCacheBytesHasNone(_ field: String) throws {
+        var incoming = frame("{\"type\":\"pong\",\"re\":8,\"progress\":1,\"private_bytes\":2\(field)}")
+        #expect(
+            try FrameCodec.decodeNext(from: &incoming)
+                == .message(.pong(Pong(re: 8, progress: 1, privateBytes: 2, cacheBytes: 0))))
+    }
+
+    @Test func cacheBytesOfTheWrongTypeAreNotTakenForNone() throws {
+        var incoming = frame(
+            "{\"type\":\"pong\",\"re\":8,\"progress\":1,\"private_bytes\":2,\"cache_bytes\":\"many\"}")
+        #expect(
+            try FrameCodec.decodeNext(from: &incoming)
+                == .malformed(type: "pong", id: nil, reason: "'cache_bytes' is of the wrong type"))
+    }
+
+    @Test func theStagesOfATemplateKeepTheirOrder() throws {
+        var incoming = frame(
+            """
+            {"type":"prepared","model":"m","weights":true,"private_bytes":3,"error":null,"colour":1,
+            "stages":[{"stage":"load","ms":2},{"stage":"attach","ms":0.5,"more":true}]}
+            """)
+        let stages = [
+            WireStageTime(stage: "load", milliseconds: 2), WireStageTime(stage: "attach", milliseconds: 0.5),
+        ]
+        #expect(
+            try FrameCodec.decodeNext(from: &incoming)
+                == .message(.prepared(Prepared(model: "m", weights: true, stages: stages, privateBytes: 3))))
     }
 
     @Test func theLengthIsRefusedBeforeAnyByteOfTheFrame() {

@@ -8,18 +8,21 @@ public enum IncomingFrame: Sendable, Equatable {
 
     /// The answer that the protocol wants for a frame that was not understood; nil for one that was.
     ///
-    /// A `fork` or `assign` that makes no sense has `failed`; everything else has `error`. An `error` that was not
-    /// understood is not answered, so that two peers never answer each other for ever.
+    /// A request that may fail (`fork`, `assign`, `prepare`, `sleep`, `wake`) and makes no sense has `failed`;
+    /// everything else has `error`. An `error` that was not understood is not answered, so that two peers never answer
+    /// each other for ever.
     public var refusal: ControlMessage? {
         switch self {
         case .message, .malformed(type: "error", _, _):
             nil
         case .unknownType(let type, let id):
             .error(ProtocolError(re: id, reason: "unknown type '\(type)'"))
-        case .malformed(let type, let id?, let reason) where type == "fork" || type == "assign":
+        case .malformed(let type, let id?, let reason) where Self.fallible.contains(type):
             .failed(Failed(re: id, reason: "'\(type)' is malformed: \(reason)"))
         case .malformed(let type, let id, let reason):
             .error(ProtocolError(re: id, reason: "'\(type)' is malformed: \(reason)"))
         }
     }
+
+    private static let fallible: Set = ["fork", "assign", "prepare", "sleep", "wake"]
 }

@@ -2,7 +2,8 @@ import Foundation
 
 /// The `type` of each message.
 enum WireType: String, CaseIterable {
-    case hello, welcome, refused, fork, forked, failed, exited, assign, accepted, stage, ping, pong, stop, done, error
+    case hello, welcome, refused, fork, forked, failed, exited, assign, accepted, stage, prepare, prepared, sleep, wake
+    case ping, pong, stop, done, error
 
     /// Decodes the fields of a message of this type.
     func decode(_ data: Data, with decoder: JSONDecoder) throws -> ControlMessage {
@@ -17,6 +18,10 @@ enum WireType: String, CaseIterable {
         case .assign: .assign(try decoder.decode(Assign.self, from: data))
         case .accepted: .accepted(try decoder.decode(Accepted.self, from: data))
         case .stage: .stage(try decoder.decode(Stage.self, from: data))
+        case .prepare: .prepare(try decoder.decode(Prepare.self, from: data))
+        case .prepared: .prepared(try decoder.decode(Prepared.self, from: data))
+        case .sleep: .sleep(try decoder.decode(Sleep.self, from: data))
+        case .wake: .wake(try decoder.decode(Wake.self, from: data))
         case .ping: .ping(try decoder.decode(Ping.self, from: data))
         case .pong: .pong(try decoder.decode(Pong.self, from: data))
         case .stop: .stop(try decoder.decode(Stop.self, from: data))
@@ -40,6 +45,10 @@ extension ControlMessage {
         case .assign: .assign
         case .accepted: .accepted
         case .stage: .stage
+        case .prepare: .prepare
+        case .prepared: .prepared
+        case .sleep: .sleep
+        case .wake: .wake
         case .ping: .ping
         case .pong: .pong
         case .stop: .stop
@@ -61,6 +70,10 @@ extension ControlMessage {
         case .assign(let message): message
         case .accepted(let message): message
         case .stage(let message): message
+        case .prepare(let message): message
+        case .prepared(let message): message
+        case .sleep(let message): message
+        case .wake(let message): message
         case .ping(let message): message
         case .pong(let message): message
         case .stop(let message): message

@@ -3,9 +3,14 @@ import Scheduling
 
 /// A look at a model folder before any process is spent on it.
 public enum ModelFolder {
-    /// - Returns: the size of its weight files in bytes.
+    /// - Parameters:
+    ///   - contents: whether the fingerprint is also of all bytes in the files, which takes as long as reading them.
+    ///   - isCancelled: asked while contents are read; when true, `CancellationError` is thrown.
+    /// - Returns: the size of its weight files in bytes, and what tells its files from others.
     /// - Throws: `ControllerError` with code `startFailed`: what is wrong with the folder.
-    public static func inspect(_ path: String) throws -> Int {
+    public static func inspect(
+        _ path: String, contents: Bool = false, isCancelled: () -> Bool = { false }
+    ) throws -> ModelInspection {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw failure(
@@ -25,6 +30,8 @@ public enum ModelFolder {
         guard (try? JSONSerialization.jsonObject(with: config)) is [String: Any] else {
             throw failure("\(path)/config.json is not a JSON object.")
         }
+        // Before the weights are looked at: should they change meanwhile, the next look finds another fingerprint.
+        let fingerprint = try ModelFingerprint.compute(path, contents: contents, isCancelled: isCancelled)
         try checkIndex(in: path)
         let safetensors = names.filter { $0.hasSuffix(".safetensors") }
         for name in safetensors { try checkSafetensors("\(path)/\(name)") }
@@ -33,7 +40,7 @@ public enum ModelFolder {
         guard bytes > 0 else {
             throw failure("The model folder \(path) has no weights (*.safetensors, *.bin, *.pt or *.gguf).")
         }
-        return bytes
+        return ModelInspection(weightBytes: bytes, fingerprint: fingerprint)
     }
 
     private static func isOtherWeights(_ name: String) -> Bool {

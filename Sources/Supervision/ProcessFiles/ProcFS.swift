@@ -4,12 +4,26 @@ import Foundation
 public enum ProcFS {
     /// Start time in clock ticks since boot; nil if there is no such process.
     static func startTime(pid: Int) -> UInt64? {
-        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
+        let fields = fieldsAfterName(pid: pid)
+        return fields.count > 20 ? UInt64(fields[20]) : nil
+    }
+
+    /// The pids of the processes whose parent is `pid`, those included that have ended and are not reaped.
+    public static func children(of pid: Int) -> [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int($0) }.filter { child in
+            let fields = fieldsAfterName(pid: child)
+            return fields.count > 2 && Int(fields[2]) == pid
+        }
+    }
+
+    /// The fields of /proc/PID/stat from the closing parenthesis of the name on; empty if there is no such process.
+    private static func fieldsAfterName(pid: Int) -> [Substring] {
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return [] }
         // The name in parentheses may hold anything: spaces, parentheses, half a character.
         let text = String(decoding: data, as: UTF8.self)
-        guard let nameEnd = text.lastIndex(of: ")") else { return nil }
-        let fields = text[nameEnd...].split(separator: " ")
-        return fields.count > 20 ? UInt64(fields[20]) : nil
+        guard let nameEnd = text.lastIndex(of: ")") else { return [] }
+        return text[nameEnd...].split(separator: " ")
     }
 
     /// Bytes that the process owns alone, and its proportional share of all that it maps; nil if it is gone.

@@ -63,6 +63,8 @@ extension ProcessSupervisor: ControlServerDelegate {
             await processes[child]?.exitReported.happen()
         case .stage(let stage):
             await received(stage, from: process)
+        case .prepared(let prepared) where processes[process]?.role == .template:
+            await received(prepared, from: process)
         default:
             logger.warning("unexpected control message", metadata: ["process.id": "\(process)"])
         }
@@ -98,27 +100,48 @@ extension ProcessSupervisor: ControlServerDelegate {
             let reason = "A process of the engine was gone before it was assigned."
             return await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
         }
-        do {
-            processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
-            writeRecord(of: assignment.frontEnd)
-            processes[assignment.frontEnd]?.peer = assignment.core
-            processes[assignment.core]?.peer = assignment.frontEnd
-            let order = order(assignment, serving)
-            async let first = toCore.request(within: answerLimit) { [order] in
-                .assign(order.addressed(id: $0, deadline: $1, peer: frontEndPid))
+        processes[assignment.frontEnd]?.record.names.append(directory.frontEndSocket(of: assignment.engine))
+        writeRecord(of: assignment.frontEnd)
+        processes[assignment.frontEnd]?.peer = assignment.core
+        processes[assignment.core]?.peer = assignment.frontEnd
+        let order = order(assignment, serving)
+        await withTaskGroup(of: String?.self) { answers in
+            for (connection, peer) in [(toCore, frontEndPid), (toFrontEnd, corePid)] {
+                answers.addTask {
+                    await self.refusal(of: connection) { .assign(order.addressed(id: $0, deadline: $1, peer: peer)) }
+                }
             }
-            async let second = toFrontEnd.request(within: answerLimit) { [order] in
-                .assign(order.addressed(id: $0, deadline: $1, peer: corePid))
+            // The first refusal is told at once, even where the other process does not answer at all.
+            for await reason in answers {
+                guard let reason else { continue }
+                if await !hasEnded([assignment.core, assignment.frontEnd]) {
+                    await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
+                }
+                return
             }
-            _ = try await (first, second)
-        } catch {
-            // One that could not be told was perhaps about to end, and its end then tells more.
-            for process in [assignment.core, assignment.frontEnd] {
-                if await processes[process]?.gone.wait(atMost: .milliseconds(250)) != false { return }
-            }
-            let reason = (error as? ControllerError)?.message ?? "\(error)"
-            await tell(.startFailed(assignment.engine, assignment.generation, reason: reason))
         }
+    }
+
+    /// Asks for something that is answered with `accepted`.
+    ///
+    /// - Returns: why it was not; nil if it was.
+    func refusal(
+        of connection: ControlConnection, _ make: @Sendable (_ id: Int, _ deadline: Int) -> ControlMessage
+    ) async -> String? {
+        do {
+            guard case .accepted = try await connection.request(within: answerLimit, make) else {
+                return "A process answered with something else than 'accepted'."
+            }
+            return nil
+        } catch {
+            return (error as? ControllerError)?.message ?? "\(error)"
+        }
+    }
+
+    /// A process that could not be told something was perhaps about to end, and its end then tells more.
+    func hasEnded(_ ids: [ProcessID]) async -> Bool {
+        for id in ids where await processes[id]?.gone.wait(atMost: .milliseconds(250)) != false { return true }
+        return false
     }
 
     /// What both processes of the engine are told.
@@ -126,8 +149,7 @@ extension ProcessSupervisor: ControlServerDelegate {
         let folder = directory.temporaryDirectory(of: assignment.frontEnd, epoch: epoch)
         return Assign(
             id: 0, deadlineMilliseconds: 0, engine: assignment.engine.description,
-            generation: WireGeneration(
-                epoch: assignment.generation.epoch, counter: assignment.generation.counter),
+            generation: WireGeneration(assignment.generation),
             names: serving.names, path: serving.path, arguments: serving.arguments,
             environment: serving.environment, socket: directory.frontEndSocket(of: assignment.engine),
             inputSocket: folder + "/in.sock", outputSocket: folder + "/out.sock",
@@ -142,24 +164,5 @@ extension Assign {
         copy.deadlineMilliseconds = deadline
         copy.peerPid = peer
         return copy
-    }
-}
-
-/// What an engine serves, in the runtime's words.
-public struct EngineServing: Sendable {
-    public let names: [String]
-    public let path: String
-    public let arguments: [String: JSONValue]
-    public let environment: [String: String]
-    public let cores: [Int]
-
-    public init(
-        names: [String], path: String, arguments: [String: JSONValue], environment: [String: String], cores: [Int]
-    ) {
-        self.names = names
-        self.path = path
-        self.arguments = arguments
-        self.environment = environment
-        self.cores = cores
     }
 }

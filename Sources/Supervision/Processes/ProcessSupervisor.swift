@@ -84,25 +84,29 @@ public actor ProcessSupervisor {
         }
     }
 
+    /// - Parameter source: a zygote or a template.
     public func fork(
-        _ id: ProcessID, _ role: ProcessRole, from zygote: ProcessID, _ runtime: RuntimeName,
+        _ id: ProcessID, _ role: ProcessRole, from source: ProcessID, _ runtime: RuntimeName,
         _ device: DeviceSpecification
     ) async {
+        let sourceRole = processes[source]?.role.rawValue ?? "process"
         do {
             enter(id, role, runtime)
-            guard let connection = processes[zygote]?.connection else {
-                throw ControllerError(.startFailed, "The zygote \(zygote) of runtime '\(runtime)' is not connected.")
+            guard let connection = processes[source]?.connection else {
+                throw ControllerError(
+                    .startFailed, "The \(sourceRole) \(source) of runtime '\(runtime)' is not connected.")
             }
             let answer = try await connection.request(within: answerLimit) { number, deadline in
                 .fork(
                     Fork(
                         id: number, deadlineMilliseconds: deadline, process: id.description,
-                        role: role == .frontEnd ? .frontEnd : .core, device: device.id.description, cores: device.cores,
+                        role: WireRole(role), device: device.id.description, cores: device.cores,
                         log: directory.log(of: id),
                         temporaryDirectory: directory.temporaryDirectory(of: id, epoch: epoch)))
             }
             guard case .forked(let forked) = answer else {
-                throw ControllerError(.startFailed, "The zygote \(zygote) answered a fork with something else.")
+                throw ControllerError(
+                    .startFailed, "The \(sourceRole) \(source) answered a fork with something else.")
             }
             // It may have dialled in, or even ended, before this answer was read.
             guard let process = processes[id], process.watch == nil else { return }
@@ -112,9 +116,9 @@ public actor ProcessSupervisor {
             adopt(watch, as: id)
         } catch {
             if (error as? ControllerError)?.code == .deadlinePassed {
-                // A zygote that does not answer is of no use; its children live on, and another one is started.
-                logger.error("zygote does not answer", metadata: ["process.id": "\(zygote)"])
-                processes[zygote]?.watch?.kill()
+                // One that does not answer is of no use; its children live on, and another one is made.
+                logger.error("\(sourceRole) does not answer", metadata: ["process.id": "\(source)"])
+                processes[source]?.watch?.kill()
             }
             await neverWas(id, error)
         }

@@ -12,6 +12,12 @@ public enum SupervisionEvent: Sendable {
     case stage(EngineID, Generation, StageTime)
     case ready(EngineID, Generation)
     case startFailed(EngineID, Generation, reason: String)
+    /// A template can fork now; `isLoaded`: with its model's weights.
+    case prepared(ProcessID, isLoaded: Bool, stages: [StageTime])
+    case preparationFailed(ProcessID, reason: String)
+    case suspended(EngineID, Generation)
+    case resumed(EngineID, Generation)
+    case suspensionFailed(EngineID, Generation, reason: String)
 }
 
 /// A program that makes workers.
@@ -25,6 +31,14 @@ public struct RuntimeProgram: Sendable {
         self.command = command
         self.environment = environment
     }
+}
+
+/// What a process says of its own memory, in bytes.
+public struct ProcessMemory: Sendable, Equatable {
+    /// What it owns alone.
+    public let privateBytes: Int
+    /// What its KV cache has of that.
+    public let cacheBytes: Int
 }
 
 /// A process as it is now.

@@ -114,6 +114,24 @@ struct EngineProcessTests {
         }
     }
 
+    @Test("A refusal is told at once, also while the other process does not answer", arguments: [2, 3])
+    func refusedBesideSilence(by number: Int) async throws {
+        try await SupervisorUnderTest.run(answerLimit: .seconds(600)) { under in
+            let zygote = try await under.startZygote()
+            let (corePid, _, corePeer) = try await under.idle(core, .core, zygote, processes)
+            let (frontEndPid, _, frontEndPeer) = try await under.idle(frontEnd, .frontEnd, zygote, processes)
+            async let assigned: Void = under.supervisor.assign(assignment, serving)
+            let orders = [try await corePeer.nextAssign(), try await frontEndPeer.nextAssign()]
+            let isCore = ProcessID(number: number) == core
+            let refusal = Failed(re: orders[isCore ? 0 : 1].id, reason: "not idle")
+            try await (isCore ? corePeer : frontEndPeer).send(.failed(refusal))
+            #expect(try await nextFailure(under) == "not idle")
+            // The one that is still asked ends, as the decision core would have it.
+            processes.signal(isCore ? frontEndPid : corePid, SIGKILL)
+            await assigned
+        }
+    }
+
     @Test("A process that is gone, or has no connection, cannot be assigned", arguments: [true, false])
     func goneBefore(isDead: Bool) async throws {
         try await SupervisorUnderTest.run { under in

@@ -41,6 +41,22 @@ struct SurvivorTests {
         #expect(try ProcessRecordFile.all(in: under.directory).records.isEmpty)
     }
 
+    @Test("A template is ended too, and so is what it forked, which does not end with it")
+    func template() async throws {
+        let (template, child) = (try processes.start(), try processes.start())
+        for name in ["4-p-2", "4-p-3"] { try folder.makeFolder("run/t/" + name) }
+        let under = try await sweep([
+            ProcessRecordFile(
+                process: "p-2", role: "template", pid: template, startTime: ProcFS.startTime(pid: template),
+                names: [folder.file("run/t/4-p-2")]),
+            record(
+                3, pid: child, startTime: ProcFS.startTime(pid: child), names: [folder.file("run/t/4-p-3")]),
+        ])
+        for pid in [template, child] { #expect(ProcFS.startTime(pid: pid) == nil) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("run/t")).isEmpty)
+        #expect(try ProcessRecordFile.all(in: under.directory).records.isEmpty)
+    }
+
     @Test("A process that only has the recorded pid is left alone; the names are removed all the same")
     func reusedPid() async throws {
         let pids = try (0..<3).map { _ in try processes.start() }

@@ -149,27 +149,38 @@ struct SupervisorUnderTest {
         try await peer.send(.pong(Pong(re: peer.nextPing().id, progress: 0, privateBytes: 4096)))
     }
 
-    /// Asks for a process, and returns the request as it reached the zygote.
+    /// Asks for a process, and gives the answer of its source to the request that reached it.
     func fork(
-        _ id: ProcessID, _ role: ProcessRole, _ zygote: ControlPeer, _ answer: (Fork) throws -> ControlMessage
+        _ id: ProcessID, _ role: ProcessRole, _ source: ControlPeer, from sourceID: ProcessID = zygoteID,
+        _ answer: (Fork) throws -> ControlMessage
     ) async throws {
-        async let done: Void = supervisor.fork(id, role, from: Self.zygoteID, Self.runtime, Self.device)
-        let message = try await zygote.next()
+        async let done: Void = supervisor.fork(id, role, from: sourceID, Self.runtime, Self.device)
+        let message = try await source.next()
         guard case .fork(let fork) = message else { throw TestFailure("\(message) instead of a fork") }
-        try await zygote.send(answer(fork))
+        try await source.send(answer(fork))
         await done
     }
 
     /// A process of the test's that was forked and is idle: a puppet and its connection.
     func idle(
-        _ id: ProcessID, _ role: ProcessRole, _ zygote: ControlPeer, _ processes: TestProcesses
+        _ id: ProcessID, _ role: ProcessRole, _ source: ControlPeer, from sourceID: ProcessID = zygoteID,
+        _ processes: TestProcesses
     ) async throws -> (pid: Int, puppet: Puppet, peer: ControlPeer) {
         let puppet = try await Puppet(in: folder)
         let pid = try processes.start(puppet.command + ["--control", directory.controlSocket])
-        try await fork(id, role, zygote) { .forked(Forked(re: $0.id, pid: pid)) }
+        try await fork(id, role, source, from: sourceID) { .forked(Forked(re: $0.id, pid: pid)) }
         let peer = try await puppet.connection()
-        try await greet(peer, id, role == .core ? .core : .frontEnd, pid: pid)
+        try await greet(peer, id, WireRole(role), pid: pid)
         guard case .processIdle(id) = try await nextEvent() else { throw TestFailure("not idle") }
         return (pid, puppet, peer)
+    }
+
+    /// A zygote, and an idle template of it.
+    func template(
+        _ id: ProcessID, _ processes: TestProcesses
+    ) async throws -> (zygote: ControlPeer, pid: Int, peer: ControlPeer) {
+        let zygote = try await startZygote()
+        let (pid, _, peer) = try await idle(id, .template, zygote, processes)
+        return (zygote, pid, peer)
     }
 }
