@@ -6,7 +6,7 @@ extension Faults {
     @Suite struct ControllerDeaths {
         @Test func theNextOneStartsCleanly() async throws {
             let models = [TestModel("alpha"), TestModel("beta", arguments: ["sim-hang-at": "load"])]
-            try await withControllerFolder(.init(models)) { folder in
+            try await withControllerFolder(.init(models, templates: false)) { folder in
                 let first = try await folder.start()
                 let alpha = try await first.load("alpha")
                 let loading = Task { try await first.ask("beta") }

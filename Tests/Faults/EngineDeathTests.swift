@@ -56,7 +56,7 @@ extension Faults {
         func inMidStream(_ victim: Victim) async throws {
             let slow = ["sim-tokens-per-second": "20"]
             let models = [TestModel("alpha", arguments: slow), TestModel("beta", arguments: slow)]
-            try await withController(.init(models)) { controller in
+            try await withController(.init(models, templates: false)) { controller in
                 var untouched = try await controller.stream("beta", "b", tokens: 31)
                 #expect(try await untouched.nextToken() == "beta:")
                 var stream = try await controller.stream("alpha", "a", tokens: 1000)

@@ -8,7 +8,8 @@ extension Faults {
             (ModelFiles.missing, "does not exist"), (.empty, "has no config.json"), (.truncated, "is truncated"),
         ])
         func areLookedAtFirst(files: ModelFiles, reason: String) async throws {
-            try await withController(.init([TestModel("alpha", files: files), TestModel("beta")])) { controller in
+            let models = [TestModel("alpha", files: files), TestModel("beta")]
+            try await withController(.init(models, templates: false)) { controller in
                 let idle = try await eventually("a worker is idle") {
                     try await controller.workers().first { $0.state == "idle" }
                 }

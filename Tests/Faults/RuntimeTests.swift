@@ -8,7 +8,7 @@ extension Faults {
             let models = [
                 TestModel("alpha", arguments: ["sim-tokens-per-second": "20"]), TestModel("beta"), TestModel("gamma"),
             ]
-            try await withController(.init(models)) { controller in
+            try await withController(.init(models, templates: false)) { controller in
                 var stream = try await controller.stream("alpha", "a", tokens: 41)
                 #expect(try await stream.nextToken() == "alpha:")
                 let engine = try await controller.engine(of: "alpha")
@@ -82,7 +82,8 @@ extension Faults {
         }
 
         @Test func aZygoteThatHangsIsReplaced() async throws {
-            try await withController(.init([TestModel("alpha"), TestModel("beta"), TestModel("gamma")])) { controller in
+            let models = ["alpha", "beta", "gamma"].map { TestModel($0) }
+            try await withController(.init(models, templates: false)) { controller in
                 let engine = try await controller.load("alpha")
                 try await eventually("the pool is full") {
                     try await controller.workers().contains { $0.state == "idle" }

@@ -6,7 +6,7 @@ extension Integration {
     @Suite struct CommandLineClient {
         @Test func asksAndLists() async throws {
             let alpha = TestModel("alpha", settings: ["aliases": "[default]"], arguments: TestModel.coreFirst)
-            try await withController(.init([alpha, TestModel("beta")])) { controller in
+            try await withController(.init([alpha, TestModel("beta")], templates: false)) { controller in
                 let empty = try await controller.command("ps")
                 #expect(empty.status == 0)
                 #expect(empty.output.hasPrefix("no engines"))
@@ -32,7 +32,7 @@ extension Integration {
 
         @Test func loadsUnloadsAndShowsLogs() async throws {
             let model = TestModel("alpha", arguments: ["sim-log-bytes": "300"])
-            try await withController(.init([model])) { controller in
+            try await withController(.init([model], templates: false)) { controller in
                 let load = try await controller.command("load", "alpha")
                 #expect(load.status == 0)
                 #expect(load.output.hasPrefix("alpha: ready as e-1 on cpu:0, started in "))
@@ -51,6 +51,34 @@ extension Integration {
                 #expect(try await controller.command("unload", "alpha").output == "alpha: was not loaded\n")
                 // The log of an engine that is gone is what one looks for.
                 #expect(try await controller.command("logs", "alpha").output.contains("loading weights ..."))
+            }
+        }
+
+        @Test func putsToSleepWakesAndTellsWhatAStartTook() async throws {
+            try await withController(.init([TestModel("alpha"), TestModel("beta")])) { controller in
+                try await controller.awaitTemplate(of: "beta")
+                let early = try await controller.command("wake", "beta")
+                #expect(early.status == 4)
+                #expect(early.errors.contains("not asleep but warm"))
+
+                let sleep = try await controller.command("sleep", "alpha")
+                #expect(sleep.status == 0)
+                #expect(sleep.output.hasPrefix("alpha: asleep"))
+                #expect(try await controller.command("models").output.contains("ready, weights"))
+                let wake = try await controller.command("wake", "alpha")
+                #expect(wake.status == 0)
+                #expect(wake.output.hasPrefix("alpha: ready as e-1 on cpu:0, started in "))
+                #expect(wake.output.hasSuffix("from asleep\n"))
+
+                let lines = try await controller.command("ps", "--timings").output.split(separator: "\n")
+                #expect(lines.contains { $0.contains("alpha") && $0.contains("asleep") })
+                for stage in ["attach", "load", "kv_cache", "warm_up", "listen"] {
+                    #expect(lines.contains { $0.split(separator: " ").contains(Substring(stage)) }, "\(lines)")
+                }
+                let workers = try await controller.command("workers").output.split(separator: "\n")
+                #expect(workers.count { $0.contains(" template ") } == 2)
+                #expect(try await controller.command("sleep", "none").status == 4)
+                #expect(try await controller.command("sleep", "alpha", "--json").output.contains(#""tier":"asleep""#))
             }
         }
 

@@ -5,7 +5,7 @@ import Testing
 extension Integration {
     @Suite struct Endurance {
         @Test func nothingGrowsInManyCycles() async throws {
-            try await withController(.init([TestModel("alpha"), TestModel("beta")])) { controller in
+            try await withController(.init([TestModel("alpha"), TestModel("beta")], templates: false)) { controller in
                 func cycle(_ number: Int) async throws {
                     let model = number.isMultiple(of: 2) ? "alpha" : "beta"
                     #expect(
@@ -15,11 +15,45 @@ extension Integration {
                 }
                 // What is made once is made in the first.
                 for number in 0..<2 { try await cycle(number) }
-                let before = try await controller.usageAtRest()
+                // Controller, zygote, front end and core.
+                let before = try await controller.usage(atRestWith: 4)
                 for number in 0..<30 { try await cycle(number) }
-                let after = try await controller.usageAtRest()
+                let after = try await controller.usage(atRestWith: 4)
                 // Its own and the client's connections come and go; one that is lost in each cycle would make thirty.
                 #expect(after.descriptors < before.descriptors + 10)
+            }
+        }
+
+        @Test func nothingGrowsWithTemplatesAndSleep() async throws {
+            try await withController(.init([TestModel("alpha"), TestModel("beta")])) { controller in
+                // Controller, zygote, two templates, and three pairs.
+                let processes = 10
+                let models = ["alpha", "beta"]
+                func ask(_ engine: EngineState, _ number: Int) async throws {
+                    let answer = try await controller.ask(engine.model, "n\(number)", tokens: 2).succeeded().answer()
+                    #expect(answer == "\(engine.model): n\(number)")
+                }
+                func unloadCycle(_ number: Int) async throws {
+                    let engine = try await controller.load(models[number % 2])
+                    #expect(engine.startTier == "warm")
+                    try await ask(engine, number)
+                    _ = try await controller.unload(engine.model)
+                }
+                func sleepCycle(_ number: Int) async throws {
+                    let engine = try await controller.wake(models[number % 2])
+                    #expect(engine.startTier == "asleep")
+                    try await ask(engine, number)
+                    _ = try await controller.sleep(engine.model)
+                }
+                for model in models { try await controller.awaitTemplate(of: model) }
+                for number in 0..<2 { try await unloadCycle(number) }
+                let before = try await controller.usage(atRestWith: processes)
+                for number in 0..<100 { try await unloadCycle(number) }
+                for model in models { _ = try await controller.sleep(model) }
+                for number in 0..<100 { try await sleepCycle(number) }
+                let after = try await controller.usage(atRestWith: processes)
+                #expect(after.descriptors < before.descriptors + 10)
+                #expect(try await controller.engines().isEmpty)
             }
         }
 
@@ -45,7 +79,7 @@ extension Integration {
     }
 }
 
-/// What a controller holds, its idle pair included.
+/// What a controller holds, its idle pairs included.
 private struct Usage {
     let descriptors: Int
     let processes: Int
@@ -54,17 +88,17 @@ private struct Usage {
     let records: Int
     let sockets: Int
 
-    /// Controller, zygote, front end and core; of all but the controller there is a record.
-    var isAtRest: Bool {
-        (processes, zombies, temporaryFolders, records, sockets) == (4, 0, 2, 3, 0)
+    /// Of all but the controller there is a record; all but these two, the zygote and it, have a folder.
+    func isAtRest(with count: Int) -> Bool {
+        (processes, zombies, temporaryFolders, records, sockets) == (count, 0, count - 2, count - 1, 0)
     }
 }
 
 extension RunningController {
-    fileprivate func usageAtRest() async throws -> Usage {
-        try await eventually("only an idle pair is there, and no trace of others") {
+    fileprivate func usage(atRestWith processes: Int) async throws -> Usage {
+        try await eventually("only \(processes) processes are there, and no trace of others") {
             let usage = try usage()
-            return usage.isAtRest ? usage : nil
+            return usage.isAtRest(with: processes) ? usage : nil
         }
     }
 

@@ -31,7 +31,7 @@ extension Integration {
         }
 
         @Test func aModelThatWasMendedWorks() async throws {
-            try await withController(.init([TestModel("alpha", files: .missing)])) { controller in
+            try await withController(.init([TestModel("alpha", files: .missing)], templates: false)) { controller in
                 #expect(try await controller.ask("alpha").error().code == "start_failed")
                 try ModelFiles.whole.write(to: controller.folder.modelFolder("alpha"))
                 let reply = try await eventually("it is tried again") {

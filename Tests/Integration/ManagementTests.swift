@@ -5,7 +5,7 @@ extension Integration {
     @Suite struct Management {
         @Test func listings() async throws {
             let alpha = TestModel("alpha", settings: ["aliases": "[default]"], arguments: TestModel.coreFirst)
-            try await withController(.init([alpha, TestModel("beta")])) { controller in
+            try await withController(.init([alpha, TestModel("beta")], templates: false)) { controller in
                 _ = try await controller.ask("default").succeeded()
 
                 let listed = try await controller.openAIModels()
@@ -39,7 +39,8 @@ extension Integration {
         }
 
         @Test func loadAndUnload() async throws {
-            try await withController(.init([TestModel("alpha", settings: ["aliases": "[default]"])])) { controller in
+            let model = TestModel("alpha", settings: ["aliases": "[default]"])
+            try await withController(.init([model], templates: false)) { controller in
                 let engine = try await controller.load("default")
                 #expect(engine.state == "ready")
                 #expect(engine.model == "alpha")
@@ -62,7 +63,7 @@ extension Integration {
 
         @Test func unloadLetsRequestsEnd() async throws {
             let model = TestModel("alpha", arguments: ["sim-tokens-per-second": "20"])
-            try await withController(.init([model])) { controller in
+            try await withController(.init([model], templates: false)) { controller in
                 var stream = try await controller.stream("alpha", "a", tokens: 31)
                 #expect(try await stream.nextToken() == "alpha:")
                 let unloading = Task { try await controller.unload("alpha") }

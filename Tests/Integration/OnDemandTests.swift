@@ -6,7 +6,7 @@ extension Integration {
     @Suite struct OnDemand {
         @Test func aRequestStartsTheEngine() async throws {
             let model = TestModel("alpha", arguments: TestModel.coreFirst)
-            try await withController(.init([model])) { controller in
+            try await withController(.init([model], templates: false)) { controller in
                 #expect(try await controller.model("alpha").tier == "cold")
 
                 let cold = try await controller.ask("alpha", "one two").succeeded()
@@ -27,7 +27,8 @@ extension Integration {
         }
 
         @Test func requestsThatComeMeanwhileShareTheStart() async throws {
-            try await withController(.init([TestModel("alpha", arguments: ["sim-load-ms": "500"])])) { controller in
+            let model = TestModel("alpha", arguments: ["sim-load-ms": "500"])
+            try await withController(.init([model], templates: false)) { controller in
                 let replies = try await withThrowingTaskGroup(of: Reply.self) { group in
                     for number in 0..<20 {
                         group.addTask { try await controller.ask("alpha", "n\(number)", tokens: 2) }
@@ -42,7 +43,7 @@ extension Integration {
 
         @Test func aStreamComesInOrderAndAsItIsMade() async throws {
             let model = TestModel("alpha", arguments: ["sim-tokens-per-second": "20"])
-            try await withController(.init([model])) { controller in
+            try await withController(.init([model], templates: false)) { controller in
                 let words = (1...20).map { "w\($0)" }
                 var stream = try await controller.stream("alpha", words.joined(separator: " "), tokens: 21)
                 #expect(stream.status == 200)
@@ -69,7 +70,7 @@ extension Integration {
         }
 
         @Test func twoModelsAnswerByTurns() async throws {
-            try await withController(.init([TestModel("alpha"), TestModel("beta")])) { controller in
+            try await withController(.init([TestModel("alpha"), TestModel("beta")], templates: false)) { controller in
                 for round in 0..<5 {
                     for model in ["alpha", "beta"] {
                         let reply = try await controller.ask(model, "r\(round)", tokens: 2).succeeded()

@@ -5,7 +5,7 @@ import Testing
 extension Integration {
     @Suite struct Pool {
         @Test func isFullAgainWithinASecond() async throws {
-            try await withController(.init([TestModel("alpha")])) { controller in
+            try await withController(.init([TestModel("alpha")], templates: false)) { controller in
                 var fastest = Duration.seconds(3600)
                 for _ in 0..<3 {
                     let idle = try await controller.idleWorker()
@@ -26,7 +26,7 @@ extension Integration {
         }
 
         @Test func keepsAsManyAsConfigured() async throws {
-            let setup = ControllerSetup([TestModel("alpha")], settings: ["pool": "{idle_workers: 3}"])
+            let setup = ControllerSetup([TestModel("alpha")], templates: false, settings: ["pool": "{idle_workers: 3}"])
             try await withController(setup) { controller in
                 try await eventually("three are idle") {
                     try await controller.workers().map(\.state) == ["idle", "idle", "idle"]
@@ -39,7 +39,7 @@ extension Integration {
         }
 
         @Test func replacesAnIdleProcessThatDies() async throws {
-            try await withController(.init([TestModel("alpha")])) { controller in
+            try await withController(.init([TestModel("alpha")], templates: false)) { controller in
                 let idle = try await controller.idleWorker()
                 try ProcessTable.kill(try #require(idle.pid))
                 try await eventually("another is idle") {

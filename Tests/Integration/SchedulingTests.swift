@@ -12,7 +12,7 @@ extension Integration {
         ]
 
         @Test func anIdleModelMakesRoom() async throws {
-            try await withController(.init(Self.rivals, settings: Self.smallDevice)) { controller in
+            try await withController(.init(Self.rivals, templates: false, settings: Self.smallDevice)) { controller in
                 _ = try await controller.ask("alpha").succeeded()
                 let alpha = try await controller.engine(of: "alpha")
                 let reply = try await controller.ask("beta").succeeded()
@@ -35,7 +35,7 @@ extension Integration {
         @Test func aBusyModelIsNoVictim() async throws {
             var models = Self.rivals
             models[0].arguments["sim-tokens-per-second"] = "20"
-            try await withController(.init(models, settings: Self.smallDevice)) { controller in
+            try await withController(.init(models, templates: false, settings: Self.smallDevice)) { controller in
                 var stream = try await controller.stream("alpha", "a", tokens: 31)
                 #expect(try await stream.nextToken() == "alpha:")
                 let waiting = Task { try await controller.ask("beta") }
@@ -51,7 +51,7 @@ extension Integration {
         @Test func aYoungModelIsNoVictim() async throws {
             var settings = Self.smallDevice
             settings["scheduling"] = "{minimum_residency: 1500ms}"
-            try await withController(.init(Self.rivals, settings: settings)) { controller in
+            try await withController(.init(Self.rivals, templates: false, settings: settings)) { controller in
                 let before = ContinuousClock.now
                 _ = try await controller.load("alpha")
                 _ = try await controller.ask("beta").succeeded()
@@ -63,7 +63,7 @@ extension Integration {
         @Test func aPinnedModelStays() async throws {
             var models = Self.rivals
             models[0].settings["pin"] = "true"
-            try await withController(.init(models, settings: Self.smallDevice)) { controller in
+            try await withController(.init(models, templates: false, settings: Self.smallDevice)) { controller in
                 _ = try await controller.load("alpha")
                 let reply = try await controller.ask("beta")
                 #expect(reply.status == 503)
@@ -74,7 +74,7 @@ extension Integration {
 
         @Test func whatNeverFitsIsRefusedWithTheSum() async throws {
             let models = [TestModel("alpha"), TestModel("huge", arguments: ["kv-cache-memory-bytes": "300MiB"])]
-            try await withController(.init(models, settings: Self.smallDevice)) { controller in
+            try await withController(.init(models, templates: false, settings: Self.smallDevice)) { controller in
                 _ = try await controller.load("alpha")
                 let reply = try await controller.ask("huge")
                 #expect(reply.status == 503)

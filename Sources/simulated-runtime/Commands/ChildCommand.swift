@@ -4,10 +4,10 @@ import ControlProtocol
 import Dispatch
 import Foundation
 
-/// A front end or a core, started by the zygote in the place of a fork.
+/// A template, front end or core, started in the place of a fork.
 struct ChildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "child", abstract: "Be a front end or a core.", shouldDisplay: false)
+        commandName: "child", abstract: "Be a template, a front end or a core.", shouldDisplay: false)
 
     @OptionGroup var dial: DialOptions
 
@@ -20,10 +20,17 @@ struct ChildCommand: ParsableCommand {
 
     @Option var temporaryDirectory: String
 
+    @Option(help: "What its template hands down, as JSON; none: a zygote made it.", transform: Inheritance.init(text:))
+    var inherited: Inheritance?
+
     func run() throws {
         let behaviour = try RuntimeBehaviour(environment: ProcessInfo.processInfo.environment)
         if behaviour.childrenCrash {
             log("SIM_IDLE_CRASH is set: ending before hello")
+            endProcess(.failed)
+        }
+        if let inherited, try SimulatedArguments(inherited.arguments).templateChildrenCrash {
+            log("sim-template-children-crash: ending before hello")
             endProcess(.failed)
         }
         wc_ignore_sigpipe()
@@ -40,13 +47,17 @@ struct ChildCommand: ParsableCommand {
             endProcess(.failed)
         }
         let command = self
-        Task {
-            let link = ControlLink(
-                identity: .init(dial: command.dial, role: command.role, helloVersion: behaviour.helloVersion))
-            let process = EngineProcess(role: command.role, device: command.device, link: link)
-            endProcess(await link.run(serving: process))
-        }
+        Task { endProcess(await command.serve(behaviour)) }
         dispatchMain()
+    }
+
+    private func serve(_ behaviour: RuntimeBehaviour) async -> ProcessEnd {
+        let link = ControlLink(identity: .init(dial: dial, role: role, helloVersion: behaviour.helloVersion))
+        guard role == .template else {
+            return await link.run(
+                serving: EngineProcess(role: role, device: device, inherited: inherited, link: link))
+        }
+        return await link.run(serving: Template(dial: dial, device: device, link: link, behaviour: behaviour))
     }
 }
 

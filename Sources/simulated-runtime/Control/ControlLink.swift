@@ -47,7 +47,7 @@ actor ControlLink {
         }
     }
 
-    /// Sends a message. `stage` and `exited` wait while no controller is there; everything else belongs to its connection.
+    /// Sends a message. `stage`, `prepared` and `exited` wait while no controller is there; everything else belongs to its connection.
     /// Returns when it is written, or kept, or dropped.
     func send(_ message: ControlMessage) async {
         guard welcomed != nil || message.isEvent else { return }
@@ -103,7 +103,7 @@ actor ControlLink {
             Hello(
                 id: hellos, version: identity.helloVersion, epoch: identity.dial.epoch,
                 process: identity.dial.process, role: identity.role, pid: Int(getpid()),
-                runtime: identity.dial.runtime, state: situation.engine == nil ? .idle : .assigned,
+                runtime: identity.dial.runtime, state: situation.state,
                 device: situation.device, engine: situation.engine, generation: situation.generation,
                 versions: situation.versions))
     }
@@ -123,7 +123,9 @@ actor ControlLink {
             await send(.done(Done(re: stop.id)))
             return .stopped
         case .ping(let ping):
-            let pong = Pong(re: ping.id, progress: await duty.progress(), privateBytes: PrivateMemory.bytes())
+            let pong = Pong(
+                re: ping.id, progress: await duty.progress(), privateBytes: PrivateMemory.bytes(),
+                cacheBytes: await duty.cacheBytes())
             await send(.pong(pong))
         case .error(let error):
             log("the controller did not understand", ["reason": error.reason])
@@ -168,7 +170,7 @@ extension ControlMessage {
     /// Whether the message is of use to a later controller too.
     fileprivate var isEvent: Bool {
         switch self {
-        case .stage, .exited: true
+        case .stage, .prepared, .exited: true
         default: false
         }
     }
@@ -179,6 +181,9 @@ extension ControlMessage {
         case .hello(let message): message.id
         case .fork(let message): message.id
         case .assign(let message): message.id
+        case .prepare(let message): message.id
+        case .sleep(let message): message.id
+        case .wake(let message): message.id
         default: nil
         }
     }

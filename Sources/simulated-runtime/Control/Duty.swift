@@ -8,6 +8,9 @@ protocol Duty: Sendable {
     /// The counter that `pong` reports.
     func progress() async -> Int
 
+    /// What `pong` says of the KV cache.
+    func cacheBytes() async -> Int
+
     /// The answer to a request other than `ping` and `stop`; nil if this role does not take it.
     func answer(_ request: ControlMessage) async -> ControlMessage?
 
@@ -15,8 +18,13 @@ protocol Duty: Sendable {
     func prepareToStop() async
 }
 
+extension Duty {
+    func cacheBytes() -> Int { 0 }
+}
+
 /// The part of `hello` that changes in a process's life.
 struct Situation: Sendable {
+    var state: WireState
     var device: String?
     var engine: String?
     var generation: WireGeneration?

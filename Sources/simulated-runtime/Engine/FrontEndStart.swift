@@ -6,18 +6,23 @@ import NIOPosix
 /// The front end: builds its server, waits for the core, then listens.
 struct FrontEndStart: EngineStart {
     let assignment: Assign
-    let work: Progress
+    /// Those that its template had loaded; nil: they are loaded now.
+    let weights: Weights?
+    let vitals: Vitals
 
     func run(_ stages: inout Stages) async throws {
-        let (assignment, work) = (assignment, work)
+        let (assignment, vitals) = (assignment, vitals)
         // First of all, so that the core finds it.
         let core = try await EngineLink.Listener(path: assignment.inputSocket)
-        let arguments = try await stages.configure()
+        let arguments = try await stages.configure(assignment.arguments)
+        let weights = weights ?? Weights(folder: assignment.path)
         try await stages.run(.app) {}
         try await stages.run(.listen) {
             try await core.waitUntilReady()
-            let engine = ServedEngine(assignment: assignment, arguments: arguments, work: work, core: core)
+            let engine = ServedEngine(
+                assignment: assignment, weights: weights, arguments: arguments, vitals: vitals, core: core)
             try await HTTPServer.listen(engine, path: assignment.socket)
+            vitals.serves(.ready)
         }
     }
 }

@@ -9,16 +9,23 @@ struct SimulatedArguments: Sendable {
     private(set) var tokensPerSecond: Double?
     /// `sim-first-token-ms`.
     private(set) var firstToken = Duration.zero
-    /// `sim-memory-bytes`: what the core owns from `load` on.
+    /// `sim-memory-bytes`: what the core owns from `load` on; or its template, if that loads the weights.
     private(set) var memoryBytes = 0
+    /// `sim-cache-bytes`: what the core owns from `kv_cache` on, and says that its KV cache is.
+    private(set) var cacheBytes = 0
     /// `sim-log-bytes`: what the core writes to its log during `load`.
     private(set) var logBytes = 0
-    /// `sim-fail-at`: this stage ends with an error.
-    private(set) var failAt: StartStage?
-    /// `sim-crash-at`: the process dies of SIGKILL at this stage.
-    private(set) var crashAt: StartStage?
-    /// `sim-hang-at`: this stage never ends, pings are answered.
-    private(set) var hangAt: StartStage?
+    /// `sim-sleep-ms`: how long the front end takes for `sleep`.
+    private(set) var sleep = Duration.zero
+    /// `sim-wake-ms`: how long it takes for `wake`.
+    private(set) var wake = Duration.zero
+    /// `sim-template-ms`: how long `app` takes in a template; nil: as long as in a front end.
+    private var templateApp: Duration?
+    /// `sim-template-children-crash`: what its template makes ends with status 1 before its `hello`.
+    private(set) var templateChildrenCrash = false
+    /// `sim-fail-at`, `sim-crash-at`, `sim-hang-at`; of templates `sim-template-fail-at`, `sim-template-crash-at`,
+    /// `sim-template-hang-at`.
+    private var misbehaviours: [Misbehaviour] = []
     /// `sim-crash-after-requests`: the core dies of SIGKILL when the front end has taken so many requests.
     private(set) var crashAfterRequests: Int?
     /// `max-model-len`: the most tokens of a prompt and its answer together.
@@ -41,15 +48,21 @@ struct SimulatedArguments: Sendable {
                 durations[stage] = .milliseconds(try Self.number(name, value))
                 continue
             }
+            if let misbehaviour = try Misbehaviour(argument: name, value: value) {
+                misbehaviours.append(misbehaviour)
+                continue
+            }
             switch name {
             case "sim-tokens-per-second": tokensPerSecond = try Self.positiveNumber(name, value)
             case "sim-first-token-ms": firstToken = .milliseconds(try Self.number(name, value))
             case "sim-memory-bytes": memoryBytes = try Self.count(name, value)
             case "sim-log-bytes": logBytes = try Self.count(name, value)
-            case "sim-fail-at": failAt = try Self.stage(name, value)
-            case "sim-crash-at": crashAt = try Self.stage(name, value)
-            case "sim-hang-at": hangAt = try Self.stage(name, value)
+            case "sim-cache-bytes": cacheBytes = try Self.count(name, value)
+            case "sim-sleep-ms": sleep = .milliseconds(try Self.number(name, value))
+            case "sim-wake-ms": wake = .milliseconds(try Self.number(name, value))
+            case "sim-template-ms": templateApp = .milliseconds(try Self.number(name, value))
             case "sim-crash-after-requests": crashAfterRequests = try Self.count(name, value)
+            case "sim-template-children-crash": templateChildrenCrash = try Self.truth(name, value)
             case "max-model-len": contextLength = try Self.count(name, value)
             case _ where Self.ignored.contains(name): continue
             default: throw ArgumentError(message: "unknown argument '\(name)': the simulated runtime does not take it")
@@ -57,8 +70,17 @@ struct SimulatedArguments: Sendable {
         }
     }
 
-    func duration(of stage: StartStage) -> Duration {
-        durations[stage] ?? .milliseconds(1)
+    func duration(of stage: StartStage, in role: WireRole) -> Duration {
+        switch (role, stage) {
+        case (_, .listen): .zero
+        case (.template, .app): templateApp ?? durations[.app] ?? .milliseconds(1)
+        default: durations[stage] ?? .milliseconds(1)
+        }
+    }
+
+    /// What is to go wrong there.
+    func misbehaviour(in role: WireRole, at stage: StartStage) -> Misbehaviour? {
+        misbehaviours.first { $0.concerns(role, at: stage) }
     }
 
     private static func number(_ name: String, _ value: JSONValue) throws(ArgumentError) -> Double {
@@ -77,19 +99,18 @@ struct SimulatedArguments: Sendable {
         return number
     }
 
+    private static func truth(_ name: String, _ value: JSONValue) throws(ArgumentError) -> Bool {
+        guard case .bool(let truth) = value else {
+            throw ArgumentError(message: "argument '\(name)': give true or false")
+        }
+        return truth
+    }
+
     private static func count(_ name: String, _ value: JSONValue) throws(ArgumentError) -> Int {
         guard case .integer(let count) = value, count >= 0 else {
             throw ArgumentError(message: "argument '\(name)': give a whole number that is not negative")
         }
         return count
-    }
-
-    private static func stage(_ name: String, _ value: JSONValue) throws(ArgumentError) -> StartStage {
-        guard case .string(let text) = value, let stage = StartStage(rawValue: text) else {
-            let stages = StartStage.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ArgumentError(message: "argument '\(name)': give one of \(stages)")
-        }
-        return stage
     }
 }
 

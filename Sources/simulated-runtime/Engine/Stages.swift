@@ -3,38 +3,47 @@ import Foundation
 
 /// The stages of one process's start: runs, times and reports them, and does what tests want to see at them.
 struct Stages: Sendable {
-    let role: WireRole
-    let assignment: Assign
-    let link: ControlLink
-    let work: Progress
+    /// Told of each stage when it has ended, and why if it has failed.
+    typealias Report = @Sendable (_ stage: WireStageTime, _ error: String?) async -> Void
+
+    private let role: WireRole
+    private let inherited: Set<StartStage>
+    private let vitals: Vitals
+    private let report: Report
     private var arguments: SimulatedArguments?
     private var current = StartStage.config
     private var since = ContinuousClock.now
 
-    init(role: WireRole, assignment: Assign, link: ControlLink, work: Progress) {
+    /// - Parameter inherited: stages that the process's template has done: they take no time, and nothing happens in them.
+    init(role: WireRole, inherited: Set<StartStage> = [], vitals: Vitals, report: @escaping Report) {
         self.role = role
-        self.assignment = assignment
-        self.link = link
-        self.work = work
+        self.inherited = inherited
+        self.vitals = vitals
+        self.report = report
     }
 
     /// The first stage: reads the arguments.
-    mutating func configure() async throws -> SimulatedArguments {
-        let read = try SimulatedArguments(assignment.arguments)
+    ///
+    /// - Parameter isReported: false if this process has done the stage before, and only needs its arguments again.
+    mutating func configure(_ values: [String: JSONValue], isReported: Bool = true) async throws -> SimulatedArguments {
+        let read = try SimulatedArguments(values)
         arguments = read
-        try await run(.config) {}
+        if isReported { try await run(.config) {} }
         return read
     }
 
     /// A stage: `body`, but never shorter than the arguments say.
     mutating func run(_ stage: StartStage, _ body: @Sendable () async throws -> Void) async throws {
         current = stage
-        try await misbehave(at: stage)
-        try await body()
-        let duration = stage == .listen ? .zero : arguments?.duration(of: stage) ?? .zero
-        try await Task.sleep(until: since + duration)
-        work.add()
-        await report(error: nil)
+        let isInherited = inherited.contains(stage)
+        if !isInherited {
+            try await misbehave(at: stage)
+            try await body()
+            let duration = arguments?.duration(of: stage, in: role) ?? .zero
+            try await Task.sleep(until: since + duration)
+        }
+        vitals.add()
+        await tell(milliseconds: isInherited ? 0 : (ContinuousClock.now - since).milliseconds, error: nil)
         since = .now
     }
 
@@ -42,7 +51,8 @@ struct Stages: Sendable {
     func fail(_ error: any Error) async -> Never {
         log("the start failed", ["stage": current.rawValue, "error": "\(error)"])
         let reason = String("\(error)".replacing("\n", with: " ").prefix(500))
-        let lastWords = Task { await report(error: reason) }
+        let taken = (ContinuousClock.now - since).milliseconds
+        let lastWords = Task { await tell(milliseconds: taken, error: reason) }
         let impatience = Task {
             try await Task.sleep(for: .seconds(1))
             endProcess(.failed)
@@ -52,20 +62,17 @@ struct Stages: Sendable {
         endProcess(.failed)
     }
 
-    private func report(error: String?) async {
-        let taken = (ContinuousClock.now - since).milliseconds
-        await link.send(
-            .stage(
-                Stage(
-                    engine: assignment.engine, generation: assignment.generation, stage: current.rawValue,
-                    milliseconds: (taken * 1000).rounded() / 1000, error: error)))
+    private func tell(milliseconds: Double, error: String?) async {
+        let rounded = (milliseconds * 1000).rounded() / 1000
+        await report(WireStageTime(stage: current.rawValue, milliseconds: rounded), error)
     }
 
     private func misbehave(at stage: StartStage) async throws {
-        guard let arguments, stage.owner == role else { return }
-        if arguments.failAt == stage { throw ArgumentError(message: "sim-fail-at: \(stage.rawValue)") }
-        if arguments.crashAt == stage { crash("sim-crash-at: \(stage.rawValue)") }
-        if arguments.hangAt == stage {
+        guard let wish = arguments?.misbehaviour(in: role, at: stage) else { return }
+        switch wish.kind {
+        case .fail: throw ArgumentError(message: wish.description)
+        case .crash: crash(wish.description)
+        case .hang:
             log("hanging", ["stage": stage.rawValue])
             // Until stopped, killed or orphaned.
             while true { try await Task.sleep(for: .seconds(3600)) }

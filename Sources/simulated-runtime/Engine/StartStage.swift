@@ -10,7 +10,10 @@ enum StartStage: String, CaseIterable, Sendable {
     case app
     case listen
 
-    /// The process that fails, crashes or hangs when a test names this stage. `config` is reported by both.
+    /// What a template does ahead of its engines' starts; `attach` and `load` only with weights.
+    static let ofTemplate: [StartStage] = [.config, .app, .attach, .load]
+
+    /// The process of an engine that fails, crashes or hangs when a test names this stage. `config` is reported by both.
     var owner: WireRole {
         switch self {
         case .config, .attach, .load, .keyValueCache, .warmUp: .core

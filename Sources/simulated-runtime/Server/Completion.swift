@@ -1,4 +1,4 @@
-/// The answer to one chat or text completion: the model's name, then the prompt's words again and again. A token is a
+/// The answer to one chat or text completion: the opening that came with the model's weights, then the prompt's words again and again. A token is a
 /// word.
 struct Completion {
     enum Kind {
@@ -16,14 +16,14 @@ struct Completion {
     private let opening: String
     private let words: [Substring]
 
-    init(kind: Kind, number: Int, created: Int, model: String, path: String, words: [Substring], length: Int) {
+    init(kind: Kind, number: Int, created: Int, model: String, opening: String, words: [Substring], length: Int) {
         self.kind = kind
         id = (kind == .chat ? "chatcmpl-" : "cmpl-") + String(number)
         self.created = created
         self.model = model
         promptTokens = words.count
         self.length = length
-        opening = (path.split(separator: "/").last ?? "model") + ":"
+        self.opening = opening + ":"
         self.words = words.isEmpty ? ["nothing"] : words
     }
 

@@ -91,7 +91,7 @@ final class RequestHandler: ChannelInboundHandler {
         while run.next < end, context.channel.isWritable, run.start + pacing.due(run.next) <= now {
             if run.streamed { write(run.completion.event(of: run.next), context) }
             run.next += 1
-            router.engine.work.add()
+            router.engine.vitals.add()
         }
         running = run
         if run.next == run.completion.length { return finish(run, context) }

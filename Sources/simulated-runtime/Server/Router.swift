@@ -37,6 +37,9 @@ struct Router {
         if let model = request.model, !engine.names.contains(model) {
             return .error(.notFound, "NotFoundError", "The model `\(model)` does not exist.")
         }
+        guard engine.vitals.service != .asleep else {
+            return .error(.internalServerError, "InternalServerError", "The engine is asleep.")
+        }
         engine.tookRequest()
         return reply(request)
     }
@@ -57,7 +60,7 @@ struct Router {
         }
         let completion = Completion(
             kind: kind, number: number, created: engine.created, model: request.model ?? engine.names[0],
-            path: engine.path, words: words, length: length)
+            opening: engine.weights.opening, words: words, length: length)
         guard request.stream == true else { return .completion(completion) }
         return .stream(completion, includesUsage: request.streamOptions?.includeUsage == true)
     }

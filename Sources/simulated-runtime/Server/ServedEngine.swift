@@ -6,29 +6,33 @@ import NIOCore
 struct ServedEngine: Sendable {
     let names: [String]
     let path: String
+    let weights: Weights
     let contextLength: Int
     let pacing: Pacing
     /// Seconds since 1970, for `created`.
     let created = Int(Date.now.timeIntervalSince1970)
-    /// Counts requests and tokens.
-    let work: Progress
+    /// Its progress counts requests and tokens.
+    let vitals: Vitals
     private let core: EngineLink.Listener
     private let tellsCore: Bool
 
-    init(assignment: Assign, arguments: SimulatedArguments, work: Progress, core: EngineLink.Listener) {
+    init(
+        assignment: Assign, weights: Weights, arguments: SimulatedArguments, vitals: Vitals, core: EngineLink.Listener
+    ) {
         names = assignment.names
         path = assignment.path
+        self.weights = weights
         contextLength = arguments.contextLength
         pacing = Pacing(
             firstToken: TimeAmount(arguments.firstToken),
             perToken: arguments.tokensPerSecond.map { .nanoseconds(Int64(1e9 / max($0, 1e-6))) })
-        self.work = work
+        self.vitals = vitals
         self.core = core
         tellsCore = arguments.crashAfterRequests != nil
     }
 
     func tookRequest() {
-        work.add()
+        vitals.add()
         if tellsCore { core.countRequest() }
     }
 }

@@ -48,8 +48,10 @@ final class RuntimeUnderTest {
         try controller.next(from: process) { if case .hello(let hello) = $0 { hello } else { nil } }
     }
 
-    func requestFork(_ process: String, _ role: WireRole, cores: [Int] = []) throws -> ControlMessage {
-        try controller.ask("p-1") {
+    func requestFork(
+        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = []
+    ) throws -> ControlMessage {
+        try controller.ask(source) {
             .fork(
                 Fork(
                     id: $0, deadlineMilliseconds: 5000, process: process, role: role, device: "cpu:0", cores: cores,
@@ -59,8 +61,10 @@ final class RuntimeUnderTest {
     }
 
     /// Forks a process and waits for its hello; returns its pid and a descriptor that lives as long as this.
-    func fork(_ process: String, _ role: WireRole, cores: [Int] = []) throws -> (pid: Int, pidfd: Int32) {
-        guard case .forked(let forked) = try requestFork(process, role, cores: cores) else {
+    func fork(
+        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = []
+    ) throws -> (pid: Int, pidfd: Int32) {
+        guard case .forked(let forked) = try requestFork(process, role, from: source, cores: cores) else {
             throw TestFailure("\(process) was not forked")
         }
         let pidfd = wc_pidfd_open(pid_t(forked.pid))
@@ -90,8 +94,16 @@ final class RuntimeUnderTest {
     @discardableResult
     func startEngine(_ arguments: [String: JSONValue] = [:]) throws -> (frontEnd: Int32, core: Int32) {
         _ = try hello(from: "p-1")
-        let frontEnd = try fork("p-2", .frontEnd)
-        let core = try fork("p-3", .core)
+        return try startEngine(arguments, from: "p-1")
+    }
+
+    /// The same by a zygote or template that has said its hello.
+    @discardableResult
+    func startEngine(
+        _ arguments: [String: JSONValue], from source: String
+    ) throws -> (frontEnd: Int32, core: Int32) {
+        let frontEnd = try fork("p-2", .frontEnd, from: source)
+        let core = try fork("p-3", .core, from: source)
         for (process, peer) in [("p-2", core.pid), ("p-3", frontEnd.pid)] {
             guard case .accepted = try assign(process, peer: peer, arguments) else {
                 throw TestFailure("\(process) did not accept")
@@ -113,8 +125,8 @@ final class RuntimeUnderTest {
         }
     }
 
-    func exit(of process: String) throws -> Exited {
-        try controller.next(from: "p-1") {
+    func exit(of process: String, toldBy parent: String = "p-1") throws -> Exited {
+        try controller.next(from: parent) {
             if case .exited(let exited) = $0, exited.process == process { exited } else { nil }
         }
     }

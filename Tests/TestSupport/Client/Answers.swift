@@ -7,6 +7,20 @@ public struct ModelState: Decodable, Sendable {
     public let engines: [String]
     public let waiting: Int
     public let lastError: String?
+    public let footprintBytes: Int?
+    public let template: TemplateState?
+
+    /// The template, if it can be started from.
+    public var readyTemplate: TemplateState? { template.flatMap { $0.state == "ready" ? $0 : nil } }
+}
+
+public struct TemplateState: Decodable, Sendable {
+    public let state: String
+    public let pid: Int?
+    public let hasWeights: Bool
+    public let footprintBytes: Int?
+    public let stages: [StageState]
+    public let lastError: String?
 }
 
 public struct StageState: Decodable, Sendable {
@@ -24,6 +38,7 @@ public struct EngineState: Decodable, Sendable {
     public let inFlight: Int
     public let stages: [StageState]
     public let startMs: Double?
+    public let startTier: String?
     public let apiUrl: String
     public let port: Int
 
@@ -40,6 +55,17 @@ public struct WorkerState: Decodable, Sendable {
     public let frontEndPid: Int?
     public let privateBytes: Int?
     public let rank: Int
+    /// Whose template it was forked from.
+    public let model: String?
+}
+
+/// A process that others of its model are forked from.
+public struct TemplateWorkerState: Decodable, Sendable {
+    public let id: String
+    public let role: String
+    public let pid: Int?
+    public let state: String
+    public let model: String?
 }
 
 public struct RuntimeState: Decodable, Sendable {
@@ -74,7 +100,10 @@ public struct ListedModel: Decodable, Sendable {
 
 struct ModelList: Decodable { let models: [ModelState] }
 struct EngineList: Decodable { let engines: [EngineState] }
-struct WorkerList: Decodable { let workers: [WorkerState] }
+struct WorkerList: Decodable {
+    let workers: [WorkerState]
+    let templates: [TemplateWorkerState]
+}
 struct RuntimeList: Decodable { let runtimes: [RuntimeState] }
 struct DeviceList: Decodable { let devices: [DeviceState] }
 struct ListedModels: Decodable { let data: [ListedModel] }

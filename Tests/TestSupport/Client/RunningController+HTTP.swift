@@ -39,6 +39,9 @@ extension RunningController {
     public func models() async throws -> [ModelState] { try await get("/models").decoded(ModelList.self).models }
     public func engines() async throws -> [EngineState] { try await get("/engines").decoded(EngineList.self).engines }
     public func workers() async throws -> [WorkerState] { try await get("/workers").decoded(WorkerList.self).workers }
+    public func templates() async throws -> [TemplateWorkerState] {
+        try await get("/workers").decoded(WorkerList.self).templates
+    }
     public func health() async throws -> HealthState { try await get("/health").decoded() }
     public func devices() async throws -> [DeviceState] { try await get("/devices").decoded(DeviceList.self).devices }
 
@@ -70,6 +73,20 @@ extension RunningController {
 
     public func unload(_ model: String) async throws -> UnloadState {
         try await post("/models/\(model)/unload").succeeded().decoded()
+    }
+
+    public func sleep(_ model: String) async throws -> ModelState {
+        try await post("/models/\(model)/sleep").succeeded().decoded()
+    }
+
+    public func wake(_ model: String) async throws -> EngineState {
+        try await post("/models/\(model)/wake").succeeded().decoded()
+    }
+
+    /// Waits until the model's template is ready, and returns it.
+    @discardableResult
+    public func awaitTemplate(of model: String) async throws -> TemplateState {
+        try await eventually("the template of '\(model)' is ready") { try await self.model(model).readyTemplate }
     }
 
     // MARK: Models

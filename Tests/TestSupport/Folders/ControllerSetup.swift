@@ -20,6 +20,8 @@ public struct TestModel: Sendable {
 /// The config of a test's controller.
 public struct ControllerSetup: Sendable {
     public var models: [TestModel]
+    /// Whether models have templates, where they do not say it themselves. Without, each start is a cold one.
+    public var templates: Bool
     /// Further keys of the config, as YAML.
     public var settings: [String: String]
     /// Of the runtime's processes: for the simulated one its `SIM_*` variables.
@@ -28,10 +30,12 @@ public struct ControllerSetup: Sendable {
     public var runtime: (name: String, program: String)
 
     public init(
-        _ models: [TestModel], settings: [String: String] = [:], environment: [String: String] = [:],
+        _ models: [TestModel], templates: Bool = true, settings: [String: String] = [:],
+        environment: [String: String] = [:],
         runtime: (name: String, program: String) = ("sim", "program: \(Binaries.simulatedRuntime)")
     ) {
         self.models = models
+        self.templates = templates
         self.settings = settings
         self.environment = environment
         self.runtime = runtime
@@ -47,7 +51,8 @@ public struct ControllerSetup: Sendable {
         var lines = Self.lines(top) + ["runtimes: \(runtime)", "models:"]
         for model in models {
             lines += ["  \(model.name):", "    path: ./models/\(model.name)"]
-            lines += Self.lines(model.settings).map { "    " + $0 }
+            let settings = ["template": "\(templates)"].merging(model.settings) { $1 }
+            lines += Self.lines(settings).map { "    " + $0 }
             let arguments = ["kv-cache-memory-bytes": "16MiB"].merging(model.arguments) { $1 }
             lines.append("    arguments: \(Self.mapping(arguments))")
         }

@@ -8,6 +8,8 @@ public enum ModelFiles: Sendable {
     case empty
     /// A safetensors file that lacks the end of its data.
     case truncated
+    /// A safetensors file of about so many bytes, which take no space on disk.
+    case sparse(bytes: Int)
     /// A link to a model folder that is there already.
     case link(to: String)
 
@@ -22,15 +24,20 @@ public enum ModelFiles: Sendable {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         if case .empty = self { return }
         try Data(#"{"model_type": "simulated"}"#.utf8).write(to: URL(fileURLWithPath: folder + "/config.json"))
-        var weights = Self.tensor
-        if case .truncated = self { weights.removeLast(100) }
-        try weights.write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
+        let file = URL(fileURLWithPath: folder + "/model.safetensors")
+        let bytes = if case .sparse(let bytes) = self { bytes } else { 256 }
+        let head = Self.head(dataBytes: bytes)
+        try head.write(to: file)
+        let handle = try FileHandle(forWritingTo: file)
+        let missing = if case .truncated = self { 100 } else { 0 }
+        try handle.truncate(atOffset: UInt64(head.count + bytes - missing))
+        try handle.close()
     }
 
-    /// A safetensors file: the header's length, the header, the data.
-    private static var tensor: Data {
-        let header = Data(#"{"weight":{"dtype":"F32","shape":[64],"data_offsets":[0,256]}}"#.utf8)
-        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
-        return length + header + Data(count: 256)
+    /// What a safetensors file has before its data: the header's length, and the header.
+    private static func head(dataBytes: Int) -> Data {
+        let offsets = "[0,\(dataBytes)]"
+        let header = Data(#"{"weight":{"dtype":"F32","shape":[\#(dataBytes / 4)],"data_offsets":\#(offsets)}}"#.utf8)
+        return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header
     }
 }
