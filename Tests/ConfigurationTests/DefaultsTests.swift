@@ -36,9 +36,11 @@ struct DefaultsTests {
         #expect(model.concurrency == 256)
         #expect(!model.pin)
         #expect(model.priority == 0)
-        #expect(model.idleTimeout == nil)
+        #expect(model.idleTimeout == .seconds(600))
         #expect(!model.preload)
         #expect(model.startTimeout == .seconds(300))
+        #expect(model.template)
+        #expect(!model.verifiesContents)
         #expect(model.tensorParallelSize == 1)
         #expect(model.executor == .auto)
     }
@@ -51,7 +53,8 @@ struct DefaultsTests {
     }
 
     @Test func aKeyWithoutAValueMeansItsDefault() throws {
-        let text = "listen:\nmodels: {a: {path: ./a, concurrency: null, aliases: ~, runtime: , idle_timeout: null}}"
+        let settings = "concurrency: null, aliases: ~, runtime: , idle_timeout: null, template: null, verify: null"
+        let text = "listen:\nmodels: {a: {path: ./a, \(settings)}}"
         #expect(try parse(text) == (try parse("models: {a: {path: ./a}}")))
     }
 
@@ -77,6 +80,8 @@ struct DefaultsTests {
                 start_timeout: 10m
                 executor: in-process
                 idle_timeout: off
+                template: false
+                verify: contents
               a: {path: org/name}
             """)
         #expect(configuration.listen == ListenAddress(host: "::1", port: 0))
@@ -99,5 +104,7 @@ struct DefaultsTests {
         #expect(model.startTimeout == .seconds(600))
         #expect(model.executor == .inProcess)
         #expect(model.idleTimeout == nil)
+        #expect(!model.template)
+        #expect(model.verifiesContents)
     }
 }

@@ -41,6 +41,18 @@ struct ModelTests {
         #expect(try parse(text).models.first?.runtime == "sim")
     }
 
+    @Test(arguments: [("off", nil), ("90s", Duration.seconds(90)), ("500ms", .milliseconds(500))])
+    func anIdleTimeoutCanBeSwitchedOff(text: String, expected: Duration?) throws {
+        let model = try #require(try parse("models: {a: {path: ./a, idle_timeout: \(text)}}").models.first)
+        #expect(model.idleTimeout == expected)
+    }
+
+    @Test(arguments: [("times", false), ("contents", true)])
+    func howAChangeIsNoticed(word: String, verifiesContents: Bool) throws {
+        let model = try #require(try parse("models: {a: {path: ./a, verify: \(word)}}").models.first)
+        #expect(model.verifiesContents == verifiesContents)
+    }
+
     @Test(arguments: [
         Mistake("models:\n  a:", "2: models.a has no path; add 'path:' with a folder or a hub id"),
         Mistake(
@@ -61,6 +73,14 @@ struct ModelTests {
         Mistake(
             "models:\n  a:\n    path: ./a\n    executor: ray",
             "4: models.a.executor is 'ray'; write one of auto, in-process, remote"),
+        Mistake(
+            "models:\n  a:\n    path: ./a\n    idle_timeout: soon\n    template: perhaps\n    verify: hashes",
+            "4: models.a.idle_timeout is 'soon'; write a duration of at most 8760h as in 300s, 10m, 500ms or 1h",
+            "5: models.a.template is 'perhaps'; write true or false",
+            "6: models.a.verify is 'hashes'; write one of times, contents"),
+        Mistake(
+            "models:\n  a:\n    path: ./a\n    idle_timeout: 0s",
+            "4: models.a.idle_timeout is '0s'; write a duration above zero as in 300s"),
         Mistake(
             "models:\n  a:\n    path: ./a\n    aliases: b",
             "4: models.a.aliases is 'b'; write a list of names in square brackets"),

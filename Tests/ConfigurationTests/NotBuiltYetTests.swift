@@ -28,13 +28,6 @@ struct NotBuiltYetTests {
         Mistake("executor: remote", "4: the remote executor is not built yet; use 'auto' or leave it out"),
         Mistake("preload: true", "4: preloading models is not built yet; use false or leave it out"),
         Mistake("priority: -1", "4: a priority other than 0 is not built yet; use 0 or leave it out"),
-        Mistake(
-            "idle_timeout: 10m",
-            "4: an idle_timeout is not built yet; use 'off' or leave it out: a model stays until another needs its place"
-        ),
-        Mistake(
-            "idle_timeout: soon",
-            "4: models.a.idle_timeout is 'soon'; write a duration of at most 8760h as in 300s, 10m, 500ms or 1h"),
     ])
     func settingsOfModels(mistake: Mistake) {
         #expect(mistakes("models:\n  a:\n    path: ./a\n    \(mistake.text)") == mistake.expected)
@@ -47,7 +40,7 @@ struct NotBuiltYetTests {
             tls: {certificate: null, key: null}
             cors: {origins: []}
             models:
-              a: {path: ./a, tensor_parallel_size: 1, executor: auto, preload: false, priority: 0, idle_timeout: off}
+              a: {path: ./a, tensor_parallel_size: 1, executor: auto, preload: false, priority: 0}
             """)
         #expect(configuration == (try parse("models: {a: {path: ./a}}")))
     }

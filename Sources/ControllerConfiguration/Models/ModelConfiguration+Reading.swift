@@ -8,10 +8,16 @@ struct ModelContext {
 
 extension ModelConfiguration {
     enum Key: String, CaseIterable {
-        case path, runtime, aliases, environment, arguments, concurrency, pin, priority, preload, executor
+        case path, runtime, aliases, environment, arguments, concurrency, pin, priority, preload, executor, template
+        case verify
         case idleTimeout = "idle_timeout"
         case startTimeout = "start_timeout"
         case tensorParallelSize = "tensor_parallel_size"
+    }
+
+    /// How a change of the model's files is noticed.
+    private enum Verification: String, CaseIterable {
+        case times, contents
     }
 
     /// All models, sorted by name.
@@ -37,9 +43,11 @@ extension ModelConfiguration {
         concurrency = section[.concurrency]?.integer(in: 1...1_000_000) ?? 256
         pin = section[.pin]?.boolean() ?? false
         priority = section[.priority]?.integer(in: -1_000...1_000) ?? 0
-        idleTimeout = section[.idleTimeout].flatMap { $0.plainText == "off" ? nil : $0.positiveDuration() }
+        idleTimeout = Self.idleTimeout(section[.idleTimeout])
         preload = section[.preload]?.boolean() ?? false
         startTimeout = section[.startTimeout]?.positiveDuration() ?? .seconds(300)
+        template = section[.template]?.boolean() ?? true
+        verifiesContents = section[.verify]?.choice(Verification.self) == .contents
         tensorParallelSize = section[.tensorParallelSize]?.integer(in: 1...1_024) ?? 1
         executor = section[.executor]?.choice(ExecutorChoice.self) ?? .auto
 
@@ -47,7 +55,6 @@ extension ModelConfiguration {
         if executor == .remote { section[.executor]?.refuse(.remoteExecutor) }
         if preload { section[.preload]?.refuse(.preload) }
         if priority != 0 { section[.priority]?.refuse(.priority) }
-        if idleTimeout != nil { section[.idleTimeout]?.refuse(.idleTimeout) }
 
         let runtime = Self.runtime(section[.runtime], of: reader, context: context)
         let path = Self.path(section[.path], of: reader, paths: context.paths)
@@ -57,6 +64,11 @@ extension ModelConfiguration {
         case .folder(let folder): (self.path, isHubID) = (folder, false)
         case .hubID(let id): (self.path, isHubID) = (id, true)
         }
+    }
+
+    private static func idleTimeout(_ reader: NodeReader?) -> Duration? {
+        guard let reader else { return .seconds(600) }
+        return reader.plainText == "off" ? nil : reader.positiveDuration()
     }
 
     private static func aliases(_ reader: NodeReader?, of name: String, names: inout ModelNames) -> [String] {

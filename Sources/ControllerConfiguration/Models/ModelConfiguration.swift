@@ -15,7 +15,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var arguments: [String: ConfigurationValue]
     /// Requests in its engine at once.
     public var concurrency: Int
-    /// Never evicted.
+    /// Never evicted, and never put to sleep for being idle.
     public var pin: Bool
     public var priority: Int
     /// How long it may be idle before it is put to sleep or stopped; nil: as long as nothing else needs its place.
@@ -24,6 +24,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var preload: Bool
     /// How long its start may take.
     public var startTimeout: Duration
+    /// Whether a template is made of it ahead of its first request. Without one it always starts cold and cannot sleep.
+    public var template: Bool
+    /// Whether its files are read whole before weights that were kept are served; otherwise their inodes, sizes and times
+    /// are compared.
+    public var verifiesContents: Bool
     public var tensorParallelSize: Int
     public var executor: ExecutorChoice
 

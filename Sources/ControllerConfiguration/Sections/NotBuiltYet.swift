@@ -18,9 +18,6 @@ struct NotBuiltYet {
     static let preload = NotBuiltYet(problem: "preloading models is not built yet", remedy: "use false or leave it out")
     static let priority = NotBuiltYet(
         problem: "a priority other than 0 is not built yet", remedy: "use 0 or leave it out")
-    static let idleTimeout = NotBuiltYet(
-        problem: "an idle_timeout is not built yet",
-        remedy: "use 'off' or leave it out: a model stays until another needs its place")
 
     private enum TLSKey: String, CaseIterable {
         case certificate, key

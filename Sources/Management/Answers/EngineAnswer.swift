@@ -44,13 +44,14 @@ struct EngineListAnswer: Encodable {
     }
 }
 
-/// How long each stage of an engine's start took.
+/// What an engine was started from, and how long each stage of its start took.
 struct LoadTimingsAnswer: Encodable {
     let engine: EngineStatus
 
     enum CodingKeys: String, CodingKey {
         case engineUUID = "engine_uuid"
         case model, status, stages
+        case startTier = "start_tier"
         case startMilliseconds = "start_ms"
     }
 
@@ -60,6 +61,7 @@ struct LoadTimingsAnswer: Encodable {
         try container.encode(engine.model, forKey: .model)
         try container.encode(engine.state, forKey: .status)
         try container.encode(engine.stages, forKey: .stages)
+        try container.encode(engine.startTier, forKey: .startTier)
         try container.encode(engine.startMilliseconds, forKey: .startMilliseconds)
     }
 }

@@ -28,9 +28,12 @@ struct WorkerListAnswer: Encodable {
     let workers: [WorkerAnswer]
     /// Processes too, but no workers: they have no device.
     let frontEnds: [WorkerStatus]
+    /// What workers and front ends of their models are forked from.
+    let templates: [WorkerStatus]
 
     init(_ status: ControllerStatus, slots: [String: Int]) {
         self.frontEnds = status.workers.filter { $0.role == .frontEnd }
+        templates = status.workers.filter { $0.role == .template }
         let frontEnds = Dictionary(status.engines.map { ($0.id, $0.frontEndPid) }) { first, _ in first }
         workers = status.workers.compactMap { worker in
             slots[worker.id].map { rank in
@@ -41,7 +44,7 @@ struct WorkerListAnswer: Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case workers
+        case workers, templates
         case count = "num_workers"
         case frontEnds = "front_ends"
     }
@@ -51,5 +54,6 @@ struct WorkerListAnswer: Encodable {
         try container.encode(workers.count, forKey: .count)
         try container.encode(workers, forKey: .workers)
         try container.encode(frontEnds, forKey: .frontEnds)
+        try container.encode(templates, forKey: .templates)
     }
 }

@@ -13,13 +13,26 @@ struct CommandRoutes {
         router.add(.post, "/models/{name}/unload") { _, context in
             try await .json(controller.unload(context.decoded("name")))
         }
+        router.add(.post, "/models/{name}/sleep") { _, context in
+            try await .json(controller.sleep(context.decoded("name")))
+        }
+        router.add(.post, "/models/{name}/wake") { _, context in
+            try await wake(context.decoded("name"))
+        }
         router.add(.get, "/logs/{id}") { request, context in
             try await log(of: context.decoded("id"), lines: request.uri.queryParameters["lines"])
         }
     }
 
     private func load(_ model: String) async throws -> Response {
-        let engine = try await controller.load(model)
+        try await answer(with: controller.load(model))
+    }
+
+    private func wake(_ model: String) async throws -> Response {
+        try await answer(with: controller.wake(model))
+    }
+
+    private func answer(with engine: EngineStatus) async throws -> Response {
         let status = await controller.status()
         return try .json(engines.describe(engine, in: status))
     }

@@ -46,6 +46,16 @@ struct ControllerClient: Sendable {
         try await fetch("/models/\(Self.encoded(model))/unload", method: .post)
     }
 
+    /// Answers when the model is asleep, with where it stands.
+    func sleep(_ model: String) async throws -> Answer<ModelStatus> {
+        try await fetch("/models/\(Self.encoded(model))/sleep", method: .post)
+    }
+
+    /// Answers when the model is ready.
+    func wake(_ model: String) async throws -> Answer<EngineStatus> {
+        try await fetch("/models/\(Self.encoded(model))/wake", method: .post)
+    }
+
     /// Calls `line` for each of the last lines of a log, the oldest first.
     func log(of id: String, lines: Int, line: (String) throws -> Void) async throws {
         let response = try await execute("/logs/\(Self.encoded(id))?lines=\(lines)")

@@ -10,6 +10,7 @@ struct ModelListing: Decodable {
 
 struct WorkerListing: Decodable {
     let workers: [Worker]
+    let templates: [WorkerStatus]
 
     /// A worker with what the API adds to its status.
     struct Worker: Decodable {

@@ -6,12 +6,12 @@ struct ListEngines: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
-    @Flag(help: "Also show how long each stage of the start took.")
+    @Flag(help: "Show the starts instead: from which tier, how long in all, and how long each stage took.")
     var timings = false
 
     func run() async throws {
         try await server.withClient { client in
-            try await client.engines().show(json: output.json) { $0.table(timings: timings) }
+            try await client.engines().show(json: output.json) { timings ? $0.timingTable : $0.table }
         }
     }
 }

@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct ListModels: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "Lists the configured models and where each stands.")
+        commandName: "models",
+        abstract: "Lists the configured models: the tier of each, and what became of its template.")
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions

@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct ListWorkers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "workers", abstract: "Lists the workers: the processes that are kept warm, and those in use.")
+        commandName: "workers",
+        abstract: "Lists the processes that are kept warm or in use: workers, and the templates of models.")
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions

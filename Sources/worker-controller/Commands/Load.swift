@@ -10,10 +10,7 @@ struct Load: AsyncParsableCommand {
 
     func run() async throws {
         try await server.withClient { client in
-            try await client.load(model).show(json: output.json) { engine in
-                let start = engine.startMilliseconds.map { ", started in \(Units.milliseconds($0))" } ?? ""
-                return "\(engine.model): \(engine.state) as \(engine.id) on \(Units.name(engine.device))\(start)"
-            }
+            try await client.load(model).show(json: output.json, \.sentence)
         }
     }
 }

@@ -47,6 +47,50 @@ struct CommandRoutesTests {
         }
     }
 
+    @Test func sleepAnswersWithTheModel() async throws {
+        var controller = FakeController()
+        controller.onSleep = { model in
+            guard model == "org/small" else { throw ControllerError(.unknownModel, "not \(model)") }
+            return .asleep
+        }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.send("POST", "/models/org%2Fsmall/sleep")
+            #expect(reply.status == 200)
+            let model = try JSONDecoder().decode(ModelStatus.self, from: Data(reply.body.utf8))
+            #expect(model == .asleep)
+        }
+    }
+
+    @Test func wakeAnswersWithTheEngine() async throws {
+        var controller = FakeController()
+        controller.onWake = { model in
+            guard model == "org/small" else { throw ControllerError(.unknownModel, "not \(model)") }
+            return .sample
+        }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.send("POST", "/models/org%2Fsmall/wake")
+            #expect(reply.status == 200)
+            let engine = try JSONDecoder().decode(EngineStatus.self, from: Data(reply.body.utf8))
+            #expect(engine == .sample)
+            #expect(reply.body.contains(#""assigned_ranks":[0]"#))
+        }
+    }
+
+    @Test(arguments: ["sleep", "wake"])
+    func whatCannotSleepOrWakeIsAConflict(command: String) async throws {
+        var controller = FakeController()
+        controller.onSleep = { _ in throw ControllerError(.conflict, "It has no template.") }
+        controller.onWake = { _ in throw ControllerError(.conflict, "It is not asleep but warm.") }
+        try await RunningAPI.with(controller) { api in
+            let reply = try await api.send("POST", "/models/small/\(command)")
+            #expect(reply.status == 409)
+            #expect(reply.body.contains(#""code":"conflict""#))
+            let get = try await api.get("/models/small/\(command)")
+            #expect(get.status == 405)
+            #expect(get.headers["allow"] == "POST")
+        }
+    }
+
     @Test func aLogIsAStreamOfItsLines() async throws {
         var controller = FakeController()
         controller.onLog = { id, lines in ["\(id) \(lines)", "", "50%\r100%"] }

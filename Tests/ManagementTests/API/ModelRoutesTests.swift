@@ -24,6 +24,18 @@ struct ModelRoutesTests {
         }
     }
 
+    @Test func aModelShowsItsTierAndTemplate() async throws {
+        try await RunningAPI.with { api in
+            let template = [
+                #""template":{"footprint_bytes":419430400,"has_weights":true,"pid":106,"private_bytes":398458880,"#,
+                #""process":"p-6","stages":[{"ms":300.5,"stage":"load"}],"state":"ready"}"#,
+            ].joined()
+            let reply = try await api.get("/models/quiet").body
+            #expect(reply.contains(template))
+            #expect(reply.contains(#""tier":"asleep""#))
+        }
+    }
+
     @Test(arguments: ["/models/org%2Fsmall", "/models/default", "/models/org%2fsmall"])
     func aModelIsFoundByAnyName(path: String) async throws {
         try await RunningAPI.with { api in
@@ -38,9 +50,9 @@ struct ModelRoutesTests {
         try await RunningAPI.with { api in
             let list = try JSONDecoder().decode(OpenAIList.self, from: Data(try await api.get("/v1/models").body.utf8))
             #expect(list.object == "list")
-            #expect(list.data.map(\.id) == ["org/small", "default", "broken"])
-            #expect(list.data.map(\.root) == ["org/small", "org/small", "broken"])
-            #expect(list.data.map(\.tier) == ["hot", "hot", "cold"])
+            #expect(list.data.map(\.id) == ["org/small", "default", "quiet", "fresh", "broken"])
+            #expect(list.data.map(\.root) == ["org/small", "org/small", "quiet", "fresh", "broken"])
+            #expect(list.data.map(\.tier) == ["hot", "hot", "asleep", "warm", "cold"])
             #expect(list.data.allSatisfy { $0.object == "model" && $0.owned_by == "worker-controller" })
             let now = Int(Date().timeIntervalSince1970)
             #expect(list.data.allSatisfy { now - 3600 < $0.created && $0.created <= now })

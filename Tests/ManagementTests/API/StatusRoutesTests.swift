@@ -35,6 +35,7 @@ struct StatusRoutesTests {
                 #""footprint_bytes":734003200,"front_end_pid":105,"id":"e-3","in_flight":2,"model":"org/small","pid":104,"#,
                 #""port":8000,"socket":"/run/f/p-5.sock","#,
                 #""stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"#,
+                #""start_tier":"warm","#,
                 #""state":"ready","status":"ready"}"#,
             ].joined()
             let all = try await api.get("/engines").body
@@ -44,17 +45,20 @@ struct StatusRoutesTests {
             let timings = try await api.get("/engines/e-3/load_timings").body
             #expect(
                 timings
-                    == #"{"engine_uuid":"e-3","model":"org/small","stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"status":"ready"}"#
+                    == #"{"engine_uuid":"e-3","model":"org/small","stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"start_tier":"warm","status":"ready"}"#
             )
         }
     }
 
-    @Test func anEngineWithoutProcessHasANullPid() async throws {
+    @Test func anEngineWithoutProcessHasANullPidAndTier() async throws {
         var controller = FakeController()
         controller.current.engines[0].pid = nil
+        controller.current.engines[0].startTier = nil
         try await RunningAPI.with(controller) { api in
             let one = try await api.get("/engines/e-3").body
             #expect(one.contains(#""pid":null"#))
+            let timings = try await api.get("/engines/e-3/load_timings").body
+            #expect(timings.contains(#""start_tier":null"#))
         }
     }
 
@@ -72,7 +76,8 @@ struct StatusRoutesTests {
         try await RunningAPI.with { api in
             let common = #""private_bytes":31457280"#
             let leased = [
-                #"{"age_s":61,"assigned_to":"e-3","device":"cpu:0","engine":"e-3","front_end_pid":105,"id":"p-4","pid":104,"#,
+                #"{"age_s":61,"assigned_to":"e-3","device":"cpu:0","engine":"e-3","front_end_pid":105,"id":"p-4","#,
+                #""model":"org/small","pid":104,"#,
                 common, #","rank":0,"role":"core","runtime":"vllm","state":"leased","status":"assigned"}"#,
             ].joined()
             let idle = [
@@ -81,8 +86,18 @@ struct StatusRoutesTests {
             ].joined()
             let reply = try await api.get("/workers").body
             #expect(reply.hasPrefix(#"{"front_ends":["#))
-            #expect(reply.contains(#""id":"p-5","pid":105,\#(common),"role":"front_end""#))
-            #expect(reply.hasSuffix(#"],"num_workers":2,"workers":[\#(leased),\#(idle)]}"#))
+            #expect(reply.contains(#""id":"p-5","model":"org/small","pid":105,\#(common),"role":"front_end""#))
+            #expect(reply.contains(#"],"num_workers":2,"templates":["#))
+            #expect(reply.hasSuffix(#"],"workers":[\#(leased),\#(idle)]}"#))
+        }
+    }
+
+    @Test func templatesAreBesideTheWorkers() async throws {
+        struct Listing: Decodable { let templates: [WorkerStatus] }
+        try await RunningAPI.with { api in
+            let reply = try await api.get("/workers").body
+            let listing = try JSONDecoder().decode(Listing.self, from: Data(reply.utf8))
+            #expect(listing.templates == ControllerStatus.sample.workers.suffix(2))
         }
     }
 

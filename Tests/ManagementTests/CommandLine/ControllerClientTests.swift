@@ -29,9 +29,11 @@ struct ControllerClientTests {
             let table = try await client.workers().value().table
             #expect(
                 table == """
-                    RANK  ID    STATE   ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY    AGE
-                       0  p-4   leased  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s
-                       1  p-10  idle    -       vllm     cpu:0   110          -  30.0 MiB  1m 1s
+                    RANK  ID    ROLE      STATE   MODEL      ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY    AGE
+                       0  p-4   core      leased  org/small  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s
+                       1  p-10  core      idle    -          -       vllm     cpu:0   110          -  30.0 MiB  1m 1s
+                       -  p-3   template  idle    org/small  -       vllm     cpu:0   103          -  30.0 MiB  1m 1s
+                       -  p-6   template  idle    quiet      -       vllm     cpu:0   106          -  30.0 MiB  1m 1s
                     """)
         }
     }
@@ -47,6 +49,24 @@ struct ControllerClientTests {
             #expect(loaded == .sample)
             let unloaded = try await client.unload("org/small").value().model
             #expect(unloaded == "org/small")
+        }
+    }
+
+    @Test func sleepAndWake() async throws {
+        var controller = FakeController()
+        controller.onSleep = { model in
+            #expect(model == "org/small")
+            return .asleep
+        }
+        controller.onWake = { model in
+            #expect(model == "org/small")
+            return .sample
+        }
+        try await withClient(controller) { client in
+            let asleep = try await client.sleep("org/small").value()
+            #expect(asleep == .asleep)
+            let awake = try await client.wake("org/small").value()
+            #expect(awake == .sample)
         }
     }
 

@@ -43,27 +43,72 @@ struct OutputTests {
     }
 
     @Test func engines() {
-        let listing = EngineListing(engines: [.sample])
         #expect(
-            listing.table(timings: false) == """
+            EngineListing(engines: [.sample]).table == """
                 ID   MODEL      STATE  DEVICE  PID  IN FLIGHT     MEMORY     START
                 e-3  org/small  ready  cpu:0   104          2  700.0 MiB  812.3 ms
                 """)
+        #expect(EngineListing(engines: []).table.hasPrefix("no engines"))
+    }
+
+    @Test func startsOfEngines() {
+        var placing = EngineStatus.sample
+        (placing.id, placing.state, placing.startTier, placing.startMilliseconds) = ("e-14", "placing", nil, nil)
+        placing.stages = []
         #expect(
-            listing.table(timings: true) == """
-                ID   MODEL      STATE  DEVICE  PID  IN FLIGHT     MEMORY     START  STAGES (MS)
-                e-3  org/small  ready  cpu:0   104          2  700.0 MiB  812.3 ms  config 12.2, load 200.5
+            EngineListing(engines: [.sample, placing]).timingTable == """
+                ID    MODEL      STATE    START TIER  TOTAL MS  STAGE      MS
+                e-3   org/small  ready    warm           812.3  config   12.2
+                                                                load    200.5
+                e-14  org/small  placing  -                  -  -           -
                 """)
-        #expect(EngineListing(engines: []).table(timings: false).hasPrefix("no engines"))
+        #expect(EngineListing(engines: []).timingTable.hasPrefix("no engines"))
     }
 
     @Test func models() {
         #expect(
             ModelListing(models: ControllerStatus.sample.models).table == """
-                NAME       ALIASES  TIER  ENGINES  WAITING  FOOTPRINT  LAST ERROR
-                org/small  default  hot   e-3            0  700.0 MiB  -
-                broken     -        cold  -              3          -  no weights
+                NAME       ALIASES  TIER    TEMPLATE        ENGINES  WAITING  FOOTPRINT  LAST ERROR
+                org/small  default  hot     ready           e-3            0  700.0 MiB  -
+                quiet      -        asleep  ready, weights  -              0  600.0 MiB  -
+                fresh      -        warm    ready           -              0          -  -
+                broken     -        cold    failed          -              3          -  no weights
                 """)
+    }
+
+    @Test func aTemplatesErrorIsShownWhereThereIsNoOther() throws {
+        var model = try #require(ControllerStatus.sample.models.last)
+        model.lastError = nil
+        #expect(ModelListing(models: [model]).table.hasSuffix("  its code raised"))
+        model.template = nil
+        #expect(ModelListing(models: [model]).table.hasSuffix("cold  -         -              3          -  -"))
+    }
+
+    @Test func workersAndTemplates() throws {
+        #expect(WorkerListing(workers: [], templates: []).table.hasPrefix("no workers"))
+        let template = try #require(ControllerStatus.sample.workers.last)
+        let table = WorkerListing(workers: [], templates: [template]).table
+        #expect(table.split(separator: "\n").count == 2)
+    }
+
+    @Test func whatCommandsSay() {
+        var engine = EngineStatus.sample
+        #expect(engine.sentence == "org/small: ready as e-3 on cpu:0, started in 812.3 ms from warm")
+        (engine.state, engine.device, engine.startTier, engine.startMilliseconds) = ("placing", nil, nil, nil)
+        #expect(engine.sentence == "org/small: placing as e-3 on -")
+        var model = ModelStatus.asleep
+        #expect(model.sentence == "quiet: asleep, 400.0 MiB kept")
+        model.template?.footprintBytes = nil
+        #expect(model.sentence == "quiet: asleep")
+    }
+
+    @Test func whatUnloadSays() {
+        var report = UnloadReport(model: "small", engines: ["e-3", "e-4"], freedBytes: 1 << 20, milliseconds: 12.5)
+        #expect(report.sentence == "small: ended e-3, e-4, 1.0 MiB back in 12.5 ms")
+        report.engines = []
+        #expect(report.sentence == "small: gave up its weights, 1.0 MiB back in 12.5 ms")
+        report.freedBytes = 0
+        #expect(report.sentence == "small: was not loaded")
     }
 
     @Test func timingsOfAnAnswer() {

@@ -42,6 +42,8 @@ struct ParsingTests {
     @Test func modelsAndLogs() throws {
         #expect(try parse("load", "org/small", as: Load.self).model == "org/small")
         #expect(try parse("unload", "small", "--json", as: Unload.self).output.json)
+        #expect(try parse("sleep", "org/small", "--json", as: Sleep.self).output.json)
+        #expect(try parse("wake", "org/small", as: Wake.self).model == "org/small")
         let logs = try parse("logs", "e-3", as: Logs.self)
         #expect(logs.id == "e-3")
         #expect(logs.lines == 100)
@@ -58,7 +60,7 @@ struct ParsingTests {
         ["run"], ["run", "m", "p", "--max-tokens", "0"], ["run", "m", "--temperature", "3"],
         ["logs", "e-3", "--lines", "0"],
         ["logs", "e-3", "--lines", "10001"], ["ps", "--address", "ftp://x"], ["ps", "--address", ""], ["frobnicate"],
-        ["serve", "--log-level", "loud"], ["load"],
+        ["serve", "--log-level", "loud"], ["load"], ["sleep"], ["wake", "small", "large"],
     ])
     func mistakesAreUsageErrors(arguments: [String]) {
         #expect {
