@@ -6,73 +6,95 @@ struct BenchmarkRun {
         let controller: String
         let simulatedRuntime: String
         let python: String
-        let model: String
     }
 
     let workspace: Workspace
     let programs: Programs
+    let smollm2: Subject
+    let large: Subject
     var generator: SeededGenerator
 
     /// Fills in the report as results come, so that what is measured is not lost when a later part fails.
     mutating func measure(_ report: inout Report) throws {
         let parts = Set(report.parts)
-        if parts.contains(.relay) {
-            report.simulatedRelay = try measureSimulatedRelay(report.plan)
-        }
-        let controller = try startController()
-        report.versions = try versions(of: controller)
-        let memory = MemoryPart(controller: controller)
+        if parts.contains(.relay) { try measureRelay(&report) }
+        if parts.contains(.smollm2) { try measure(smollm2, into: \.smollm2, &report) }
+        if parts.contains(.large) { try measure(large, into: \.large, &report) }
         if parts.contains(.memory) {
-            var result = MemoryPart.Result()
-            try memory.look(&result)
-            report.memory = result
+            for subject in [smollm2, large] {
+                let model = ControllerConfig.Model(name: subject.name, path: subject.folder, rest: .warm)
+                let controller = try start("memory-\(subject.name)", [model], &report)
+                report.memory[subject.name] = try MemoryPart(subject: subject, controller: controller).run()
+                try controller.end()
+            }
         }
-        if parts.contains(.cold) {
-            report.cold = try ColdPart(
-                workspace: workspace, python: programs.python, model: programs.model, controller: controller,
-                plan: report.plan
-            ).run(&generator)
-            report.refill = try RefillPart(controller: controller, plan: report.plan).run(&generator)
+        if parts.contains(.drift) { try measureDrift(&report) }
+        if parts.contains(.eight) {
+            let start = { [self] name, models in try makeController(name, models) }
+            report.eight = try EightPart(start: start, folder: smollm2.folder, plan: report.plan).run(&generator)
         }
-        if parts.contains(.relay) {
-            report.relay = try RelayPart(controller: controller, model: Self.models[0], plan: report.plan).run(
-                &generator)
-        }
-        if parts.contains(.steady) {
-            report.steady = try SteadyPart(
-                workspace: workspace, python: programs.python, modelPath: programs.model, controller: controller,
-                model: Self.models[0], plan: report.plan
-            ).run(&generator)
-        }
-        if var result = report.memory {
-            // Once more: by now the processes are children of a zygote that has forked many times.
-            try memory.look(&result)
-            report.memory = result
-        }
-        try controller.end()
     }
 
-    /// Two models of the same weights, each in files of its own.
-    private static let models = ["first", "second"]
-
-    private func startController() throws -> RunningController {
-        Progress.say("starting the controller with vLLM")
-        let copy = try workspace.copy(programs.model, as: "copied-model")
-        return try RunningController(
-            workspace, name: "vllm", program: programs.controller, runtime: ("python", programs.python),
-            models: zip(Self.models, [programs.model, copy]).map {
-                ControllerConfig.Model(name: $0, path: $1, arguments: FairSettings.arguments)
-            })
-    }
-
-    private mutating func measureSimulatedRelay(_ plan: Plan) throws -> RelayPart.Result {
+    private mutating func measureRelay(_ report: inout Report) throws {
         Progress.say("starting the controller with the simulated runtime")
-        let controller = try RunningController(
+        let simulated = try RunningController(
             workspace, name: "simulated", program: programs.controller, runtime: ("program", programs.simulatedRuntime),
-            models: [.init(name: "simulated", path: try makeEmptyModel(), arguments: [])])
-        let result = try RelayPart(controller: controller, model: "simulated", plan: plan).run(&generator)
+            models: [.init(name: "simulated", path: try makeEmptyModel(), arguments: [], rest: .cold)])
+        try simulated.waitUntilReady(for: .seconds(60))
+        report.simulatedRelay = try RelayPart(controller: simulated, model: "simulated", plan: report.plan)
+            .run(&generator)
+        try simulated.end()
+        let model = ControllerConfig.Model(name: "relayed", path: smollm2.folder, rest: .warm)
+        let controller = try start("relay", [model], &report)
+        report.relay = try RelayPart(controller: controller, model: model.name, plan: report.plan).run(&generator)
         try controller.end()
-        return result
+    }
+
+    private mutating func measure(
+        _ subject: Subject, into path: WritableKeyPath<Report, SubjectResult?>, _ report: inout Report
+    ) throws {
+        let controller = try start(subject.name, subject.models, &report)
+        var result = SubjectResult()
+        // Whatever comes of the rest.
+        defer { report[keyPath: path] = result }
+        result.starts = try StartsPart(
+            workspace: workspace, python: programs.python, subject: subject, controller: controller, plan: report.plan
+        ).run(&generator)
+        result.refill = try RefillPart(controller: controller, model: controller.model(.warm), plan: report.plan).run()
+        var sides = try SideBySide(
+            workspace: workspace, python: programs.python, subject: subject, controller: controller)
+        if subject.answers > 0 { result.answers = try AnswersPart(sides: sides).run() }
+        try sides.unloadCold()
+        result.steady = try SteadyPart(sides: sides, plan: report.plan).run(&generator)
+        try sides.stock.end()
+        try controller.end()
+    }
+
+    private func measureDrift(_ report: inout Report) throws {
+        let before = Leftovers.sharedMemoryNames()
+        let models = DriftPart.tiers.map {
+            ControllerConfig.Model(name: $0.rawValue, path: smollm2.folder, rest: $0)
+        }
+        let controller = try start("drift", models, &report)
+        report.drift = try DriftPart(controller: controller, plan: report.plan).run()
+        try controller.end()
+        report.drift?.leftovers = Leftovers(runDirectory: controller.runDirectory, sharedMemoryBefore: before)
+    }
+
+    /// Starts a controller with vLLM and waits until it is ready.
+    private func start(
+        _ name: String, _ models: [ControllerConfig.Model], _ report: inout Report
+    ) throws -> RunningController {
+        let controller = try makeController(name, models)
+        try controller.waitUntilReady(for: .seconds(300))
+        if report.versions.isEmpty { report.versions = try versions(of: controller) }
+        return controller
+    }
+
+    private func makeController(_ name: String, _ models: [ControllerConfig.Model]) throws -> RunningController {
+        Progress.say("starting the controller '\(name)'")
+        return try RunningController(
+            workspace, name: name, program: programs.controller, runtime: ("python", programs.python), models: models)
     }
 
     /// A model folder that passes the controller's look at it: the simulated runtime reads nothing of it.

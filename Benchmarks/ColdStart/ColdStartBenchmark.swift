@@ -16,22 +16,21 @@ struct ColdStartBenchmark: ParsableCommand {
     var simulatedRuntime = ".build/release/simulated-runtime"
     @Option(help: "The Python whose environment has vLLM and worker_controller_vllm.")
     var python = ".venv/bin/python"
-    @Option(help: "The model's folder.")
+    @Option(help: "The folder of the small model.")
     var model = "models/SmolLM2-135M-Instruct"
+    @Option(help: "The folder of the large model, of random weights.")
+    var largeModel = "models/random-3gb"
     @Option(help: "The folder for the JSON file.")
     var output = "Benchmarks/results"
-    @Option(
-        help:
-            "What to measure: \(Part.allCases.map(\.rawValue).joined(separator: ", ")); may be repeated. All without it."
-    )
-    var part: [Part] = []
+    @Option(help: "What to measure, with commas between.")
+    var parts = PartList(parts: Part.allCases)
     @Flag(help: "A few samples of everything, to see that it works.")
     var quick = false
-    @Option(help: "Orders of models, pairs and prompts; a random one without it.")
+    @Option(help: "Orders of starts, pairs and prompts; a random one without it.")
     var seed: UInt64?
-    @Option(help: "Counted stock starts (\(Plan.full.stockStarts)), after one that is discarded.")
+    @Option(help: "Counted stock starts of each model (\(Plan.full.stockStarts)), after one that is discarded.")
     var stockStarts: Int?
-    @Option(help: "Counted cold requests (\(Plan.full.cycles)), after one that is discarded.")
+    @Option(help: "Counted starts of each kind (\(Plan.full.cycles)), after one that is discarded.")
     var cycles: Int?
     @Option(help: "Refills of the pool (\(Plan.full.refills)).")
     var refills: Int?
@@ -39,8 +38,10 @@ struct ColdStartBenchmark: ParsableCommand {
     var blocks: Int?
     @Option(help: "The most blocks while the interval is too wide (\(Plan.full.maxBlocks)).")
     var maxBlocks: Int?
-    @Option(help: "Pairs of (c) and (d) (\(Plan.full.pairs)).")
+    @Option(help: "Pairs of a request through the gateway and one past it (\(Plan.full.pairs)).")
     var pairs: Int?
+    @Option(help: "Cycles in which drift is looked for (\(Plan.full.driftCycles)).")
+    var driftCycles: Int?
 
     private var plan: Plan {
         let base = quick ? Plan.quick : .full
@@ -48,32 +49,39 @@ struct ColdStartBenchmark: ParsableCommand {
         return Plan(
             stockStarts: stockStarts ?? base.stockStarts, cycles: cycles ?? base.cycles,
             refills: refills ?? base.refills, blocks: blocks, maxBlocks: maxBlocks ?? max(base.maxBlocks, blocks),
-            pairs: pairs ?? base.pairs)
+            pairs: pairs ?? base.pairs, driftCycles: driftCycles ?? base.driftCycles)
     }
 
     func validate() throws {
-        let counts = [stockStarts, cycles, refills, blocks, maxBlocks, pairs].compactMap(\.self)
+        let counts = [stockStarts, cycles, refills, blocks, maxBlocks, pairs, driftCycles].compactMap(\.self)
         guard counts.allSatisfy({ (1...100_000).contains($0) }) else {
             throw ValidationError("Every count is from 1 to 100000.")
         }
         guard plan.blocks >= 2 else { throw ValidationError("There is no interval of fewer than two blocks.") }
+        guard plan.driftCycles >= 2 * Trend.fewestSamples else {
+            throw ValidationError("There is no trend of fewer than \(2 * Trend.fewestSamples) cycles.")
+        }
     }
 
     func run() throws {
         let programs = BenchmarkRun.Programs(
             controller: try absolute(controller), simulatedRuntime: try absolute(simulatedRuntime),
-            python: try absolute(python), model: try absolute(model))
+            python: try absolute(python))
+        let plan = plan
+        let smollm2 = Subject.smollm2(try absolute(model), isQuick: quick, plan)
+        let large = Subject.large(try largeFolder(), plan)
         let watch = Interruption.watch()
         defer { withExtendedLifetime(watch) {} }
         let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
         Progress.say("seed \(seed)")
         var report = Report(
-            command: CommandLine.arguments, date: Date(), seed: seed, isQuick: quick, plan: plan,
-            parts: part.isEmpty ? Part.allCases : Part.allCases.filter(part.contains), machine: .current())
+            command: CommandLine.arguments, date: Date(), seed: seed, isQuick: quick, plan: plan, parts: parts.parts,
+            machine: .current())
         let workspace = try Workspace()
         do {
             var run = BenchmarkRun(
-                workspace: workspace, programs: programs, generator: SeededGenerator(seed: seed))
+                workspace: workspace, programs: programs, smollm2: smollm2, large: large,
+                generator: SeededGenerator(seed: seed))
             try run.measure(&report)
         } catch {
             report.failure = "\(error)"
@@ -97,5 +105,17 @@ struct ColdStartBenchmark: ParsableCommand {
             throw BenchmarkError("There is no \(absolute). `make setup build` makes what the benchmark needs.")
         }
         return absolute
+    }
+
+    /// It has to be there only where it is measured.
+    private func largeFolder() throws -> String {
+        let folder = URL(fileURLWithPath: largeModel).path
+        let isNeeded = !Set(parts.parts).isDisjoint(with: [.large, .memory])
+        guard !isNeeded || FileManager.default.fileExists(atPath: folder + "/config.json") else {
+            throw BenchmarkError(
+                "There is no model \(folder). Make it once: \(python) -m worker_controller_vllm.random_model "
+                    + "\(largeModel) --gigabytes 3 --tokenizer \(model)")
+        }
+        return folder
     }
 }

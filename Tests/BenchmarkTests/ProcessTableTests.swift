@@ -19,12 +19,31 @@ import Testing
         let text = """
             55d0-7ffe ---p 00000000 00:00 0   [rollup]
             Rss:              900 kB
+            Pss:              250 kB
+            Pss_Dirty:        100 kB
             Shared_Clean:     300 kB
             Private_Clean:     12 kB
             Private_Dirty:    100 kB
             """
-        #expect(ProcessTable.privateBytes(inRollup: text) == 112 * 1024)
-        #expect(ProcessTable.privateBytes(inRollup: "Rss: 900 kB") == nil)
+        #expect(ProcessTable.bytes(["Private_Clean", "Private_Dirty"], inRollup: text) == 112 * 1024)
+        #expect(ProcessTable.bytes(["Pss"], inRollup: text) == 250 * 1024)
+        #expect(ProcessTable.bytes(["Pss"], inRollup: "Rss: 900 kB") == nil)
+    }
+
+    @Test func processesThatAreGoneHaveNothing() throws {
+        // Above the largest process id that there can be.
+        #expect(try ProcessTable.proportionalBytes(of: [1 << 23]) == 0)
+        #expect(try ProcessTable.proportionalBytes(of: [Int(getpid()), 1 << 23]) > 0)
+    }
+
+    @Test func whatLiesInARunDirectoryBetweenTwoLivesIsNotLeftOver() {
+        let paths = [
+            "controller.lock", "epoch", "f", "f/e-3.sock", "logs", "logs/p-1.log", "processes", "processes/p-7.json",
+            "t",
+            "t/1-p-7", "control.sock",
+        ]
+        #expect(Leftovers.left(of: paths) == ["control.sock", "f/e-3.sock", "processes/p-7.json", "t/1-p-7"])
+        #expect(Leftovers.left(of: []) == [])
     }
 
     @Test func thisProcess() throws {

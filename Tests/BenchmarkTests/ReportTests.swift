@@ -7,31 +7,52 @@ import Testing
     private func report() -> Report {
         Report(
             command: ["bench"], date: Date(timeIntervalSince1970: 0), seed: 1, isQuick: false, plan: .full,
-            parts: [.cold], machine: .current())
+            parts: [.smollm2], machine: .current())
     }
 
-    private func side(_ speed: Double, _ first: Double) -> SteadyPart.Side {
-        SteadyPart.Side(tokensPerSecond: speed, firstTokenMs: [first, first * 3, first / 3])
+    /// A discarded cycle of 9 s and twenty counted ones.
+    private func starts(stock: [Double], _ milliseconds: [StartTier: Double]) -> StartsPart.Result {
+        StartsPart.Result(
+            stockStarts: [StartsPart.StockStart(firstTokenMs: 90_000, isDiscarded: true)]
+                + stock.map { .init(firstTokenMs: $0, isDiscarded: false) },
+            cycles: milliseconds.flatMap { tier, milliseconds in
+                ([9000] + Array(repeating: milliseconds, count: 20)).enumerated().map {
+                    StartsPart.Cycle(
+                        tier: tier, firstTokenMs: $0.element,
+                        stages: [TimedStage(stage: "queue", milliseconds: $0.element / 2)], isDiscarded: $0.offset == 0)
+                }
+            }, stockThreads: 2, threads: milliseconds.mapValues { _ in 2 })
     }
 
-    @Test func ratiosLeaveDiscardedStartsOut() throws {
+    private func missed(_ report: Report) -> [String] { report.bars.filter { !$0.isMet }.map(\.name) }
+
+    @Test func discardedStartsCountNowhere() throws {
+        let result = starts(stock: [20_000, 24_000, 22_000], [.warm: 550])
+        let ratio = try #require(result.ratio(.warm))
+        #expect(ratio.median == 40)
+        #expect(ratio.interval?.lower == 40)
+        #expect(result.ratio(.cold) == nil)
+        let stages = SubjectResult.stages(of: result.cycles(.warm))
+        #expect(stages.map(\.stage) == ["queue"])
+        #expect(stages.first?.milliseconds == Array(repeating: 275, count: 20))
+    }
+
+    @Test func eachKindOfStartHasABarOfItsOwn() {
         var report = report()
-        report.cold = ColdPart.Result(
-            stockStarts: [(90_000, true), (20_000, false), (24_000, false), (22_000, false)].map {
-                ColdPart.StockStart(firstTokenMs: $0, isDiscarded: $1)
-            },
-            cycles: [(9000, true), (1000, false), (2000, false), (3000, false)].map {
-                ColdPart.Cycle(
-                    model: "first", firstTokenMs: $0, stages: [TimedStage(stage: "load", milliseconds: $0 / 2)],
-                    isDiscarded: $1)
-            }, stockThreads: 2, gatewayThreads: 2)
-        #expect(report.coldRatio == 11)
-        #expect(report.fastestStockRatio == 10)
-        #expect(report.stages.map(\.stage) == ["load"])
-        #expect(report.stages.first?.milliseconds == [500, 1000, 1500])
-        #expect(!report.bars.contains { !$0.isMet })
-        report.cold?.gatewayThreads = 1
-        #expect(report.bars.filter { !$0.isMet }.map(\.name) == ["threads that compute, cold start: difference"])
+        report.smollm2 = SubjectResult(starts: starts(stock: [20_000], [.cold: 1000, .warm: 500, .asleep: 300]))
+        #expect(missed(report) == [])
+        report.smollm2 = SubjectResult(starts: starts(stock: [20_000], [.cold: 2600, .warm: 700, .asleep: 500]))
+        #expect(
+            missed(report) == [
+                "SmolLM2, cold start: stock / ours", "SmolLM2, warm start: stock / ours",
+                "SmolLM2, asleep start: stock / ours",
+            ])
+        // A large model may be slower.
+        report.smollm2 = nil
+        report.large = SubjectResult(starts: starts(stock: [20_000], [.warm: 2000, .asleep: 700]))
+        #expect(missed(report) == [])
+        report.large?.starts?.threads[.warm] = 1
+        #expect(missed(report) == ["large, threads that compute, largest difference"])
     }
 
     @Test func aPartThatWasNotMeasuredHasNoBar() {
@@ -46,35 +67,65 @@ import Testing
         #expect(!Bar("", .nan, .below, 1, "").isMet)
     }
 
-    @Test func blocksGoOnWhileTheIntervalIsTooWide() {
-        var result = SteadyPart.Result()
-        #expect(!SteadyPart.isSettled(result))
-        result.blocks = Array(repeating: .init(gateway: side(50, 30), stock: side(50, 30)), count: 20)
-        #expect(SteadyPart.isSettled(result))
-        // The decode speed is clearly behind: no more blocks would help.
-        result.blocks = Array(repeating: .init(gateway: side(40, 30), stock: side(50, 30)), count: 20)
-        #expect(SteadyPart.isSettled(result))
-        // The same on average, but far too noisy to tell.
-        result.blocks = (0..<20).map {
-            .init(gateway: side($0.isMultiple(of: 2) ? 20 : 125, 30), stock: side(50, 30))
+    @Test func memoryIsJudgedByModel() {
+        var report = report()
+        report.memory["large"] = MemoryPart.Result(
+            weightBytes: 3_000_000_000, templateBytes: 150_000_000, idleFrontEndBytes: 1, idleCoreBytes: 41_000_000,
+            loadingBytes: 3_010_000_000, cloneBytes: 90_000_000, cloneBesidesCacheBytes: 79_000_000)
+        #expect(report.memory["large"]?.beyondWeightsBytes == 10_000_000)
+        // Only the small model's template has a limit.
+        #expect(missed(report) == ["large, idle process owns, larger"])
+        #expect(report.tables.contains("... beyond its weights' files"))
+    }
+
+    @Test func driftIsWhatTheIntervalShows() {
+        var report = report()
+        func drift(perCycle: Double, bytesPerCycle: Int) -> DriftPart.Result {
+            DriftPart.Result(
+                cycles: (0..<200).map { number in
+                    DriftPart.Cycle(
+                        tier: DriftPart.tiers[number % 2],
+                        firstTokenMs: 500 + perCycle * Double(number) + Double(number * 37 % 50),
+                        proportionalBytes: 1_000_000_000 + bytesPerCycle * number)
+                }, leftovers: nil)
         }
-        #expect(!SteadyPart.isSettled(result))
+        report.drift = drift(perCycle: 0, bytesPerCycle: 100_000)
+        #expect(missed(report) == [])
+        report.drift = drift(perCycle: 0.5, bytesPerCycle: 500_000)
+        #expect(
+            missed(report) == [
+                "drift of the first token, warm, over 200 cycles", "drift of the first token, asleep, over 200 cycles",
+                "growth of memory over 200 cycles",
+            ])
+    }
+
+    @Test func aWithheldTemplateMayCostAsMuchAsItsMakingAndAWarmStart() {
+        var report = report()
+        report.eight = EightPart.Result(
+            templateMs: [1000, 1000], warmMs: [500], disturbedMs: [550], withheldMs: [1400, 1400, 9000])
+        #expect(missed(report) == [])
+        report.eight?.withheldMs = [1501]
+        report.eight?.disturbedMs = [700]
+        #expect(
+            missed(report) == [
+                "withheld template: first token, median", "warm start while templates are made / without",
+            ])
     }
 
     @Test func jsonHoldsWhatFollowsFromTheSamples() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var report = report()
-        report.steady = SteadyPart.Result(
-            blocks: Array(repeating: .init(gateway: side(50, 30), stock: side(50, 30)), count: 6), stockThreads: 2,
-            gatewayThreads: 2)
+        report.smollm2 = SubjectResult(starts: starts(stock: [20_000], [.warm: 500]))
         let path = try report.write(to: folder)
         #expect(path.hasSuffix("cold-start-19700101T000000Z.json"))
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        #expect((object["decode_ratio"] as? [String: Any])?["lower"] as? Double == 1)
+        let ratios = try #require(object["ratios"] as? [String: [String: [String: Any]]])
+        #expect((ratios["SmolLM2"]?["warm"]?["start"] as? [String: Any])?["median"] as? Double == 40)
         #expect((object["bars"] as? [[String: Any]])?.count == 4)
-        #expect((object["steady"] as? [String: Any])?["stock_threads"] as? Int == 2)
+        let starts = (object["smollm2"] as? [String: Any])?["starts"] as? [String: Any]
+        #expect((starts?["threads"] as? [String: Int]) == ["warm": 2])
     }
 
     @Test func columns() {
@@ -90,12 +141,18 @@ import Testing
                 """)
     }
 
+    @Test func partsAreNamedWithCommas() {
+        #expect(PartList(argument: "drift,relay")?.parts == [.relay, .drift])
+        #expect(PartList(argument: "drift,memry") == nil)
+        #expect(PartList(argument: "") == nil)
+    }
+
     @Test func configTextQuotesPaths() {
         let text = ControllerConfig(
             port: 8123, runDirectory: #"/tmp/a "b"\c"#, runtime: ("program", "/bin/simulated"),
             models: [
-                .init(name: "m", path: "/models/m", arguments: FairSettings.arguments),
-                .init(name: "n", path: "/models/n", arguments: []),
+                .init(name: "m", path: "/models/m", rest: .asleep),
+                .init(name: "n", path: "/models/n", arguments: [], rest: .cold),
             ]
         ).text
         #expect(
@@ -112,9 +169,13 @@ import Testing
                   m:
                     path: "/models/m"
                     arguments: {enforce-eager: true, max-model-len: 2048, max-num-seqs: 16, kv-cache-memory-bytes: 268435456}
+                    template: true
+                    idle_timeout: off
                   n:
                     path: "/models/n"
                     arguments: {}
+                    template: false
+                    idle_timeout: off
 
                 """#)
     }

@@ -62,6 +62,53 @@ import Testing
         #expect(RatioInterval(good + [(1, 0)]) == nil)
     }
 
+    @Test func ratioOfStarts() throws {
+        let ours = (1...9).map { Double($0) * 100 }
+        let ratio = try #require(StartRatio(stock: [20_000, 10_000, 15_000], ours: ours))
+        #expect(ratio.median == 30)
+        #expect(ratio.fastestStock == 20)
+        // p90 of ours is 820 ms.
+        #expect(abs(ratio.p90 - 15_000 / 820) < 1e-9)
+        // The second of nine on either side.
+        #expect(ratio.interval?.lower == 18.75)
+        #expect(ratio.interval?.upper == 75)
+        #expect(StartRatio(stock: [1], ours: []) == nil)
+        #expect(StartRatio(stock: [], ours: [1]) == nil)
+    }
+
+    /// By hand: residuals' squares add up to 5.1, and with three degrees of freedom the quantile is 3.1824.
+    @Test func trend() throws {
+        let trend = try #require(Trend([(0, 10), (1, 12), (2, 11), (3, 15), (4, 14)]))
+        #expect(abs(trend.slope - 1.1) < 1e-12)
+        #expect(trend.center == 12.4)
+        #expect(abs(trend.upper - trend.slope - 1.3121) < 0.005)
+        #expect(abs(trend.slope - trend.lower - 1.3121) < 0.005)
+        #expect(abs(trend.growth(over: 10) - 11 / 12.4) < 1e-12)
+        // The interval holds 0.
+        #expect(trend.shownGrowth(over: 10) == 0)
+    }
+
+    @Test func aTrendThatIsThereIsShown() throws {
+        func line(_ slope: Double) -> [(x: Double, y: Double)] {
+            (0..<100).map { number in (x: Double(number), y: 100 + slope * Double(number) + Double(number % 3)) }
+        }
+        let rising = try #require(Trend(line(0.1)))
+        #expect(rising.lower > 0)
+        #expect(rising.shownGrowth(over: 100) > 0.09)
+        let falling = try #require(Trend(line(-0.1)))
+        #expect(falling.shownGrowth(over: 100) < -0.09)
+    }
+
+    @Test func noTrendOfTooFewSamplesOrOfOnePlace() {
+        #expect(Trend([(0, 1), (1, 2), (2, 3)]) == nil)
+        #expect(Trend([(1, 1), (1, 2), (1, 3), (1, 4)]) == nil)
+    }
+
+    @Test(arguments: [(2, 4.303, 0.05), (4, 2.7764, 0.002), (98, 1.98447, 1e-4), (198, 1.97202, 1e-4)])
+    func student(freedom: Double, quantile: Double, tolerance: Double) {
+        #expect(abs(Trend.student(freedom: freedom) - quantile) < tolerance)
+    }
+
     /// The first numbers of the reference implementation (https://prng.di.unimi.it/splitmix64.c) for this seed.
     @Test func splitMix() {
         var generator = SeededGenerator(seed: 1_234_567)

@@ -28,6 +28,8 @@ import Testing
         #expect(record.firstToken == start + .seconds(1))
         #expect(record.lastToken == start + .seconds(3))
         #expect(record.completionTokens == 11)
+        #expect(record.text == "The end")
+        #expect(record.finishReason == "length")
         // Ten tokens after the first, in two seconds.
         #expect(record.decodeSpeed == 5)
         #expect(!record.isDone)

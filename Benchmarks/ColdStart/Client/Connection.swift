@@ -4,7 +4,7 @@ import Glibc
 /// arrival and not that of some event loop's turn.
 final class Connection {
     /// Nobody listens there (yet).
-    struct Refused: Error {}
+    struct Refused: Error, CustomStringConvertible { let description = "Nobody listens there." }
 
     private let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)

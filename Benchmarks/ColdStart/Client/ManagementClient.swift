@@ -7,6 +7,26 @@ struct ManagementClient {
         /// `starting`, `idle`, `leased` or `resetting`.
         let state: String
         let role: String
+        /// From whose template it was forked; nil for those that any model can have.
+        let model: String?
+    }
+    struct Template: Decodable {
+        /// `starting`, `preparing`, `ready`, `loading` or `failed`.
+        let state: String
+        let pid: Int?
+        let stages: [TimedStage]
+        let lastError: String?
+
+        enum CodingKeys: String, CodingKey {
+            case state, pid, stages
+            case lastError = "last_error"
+        }
+    }
+    struct Model: Decodable {
+        let name: String
+        /// A `StartTier`, or `hot`.
+        let tier: String
+        let template: Template?
     }
     struct Engine: Decodable {
         let model: String
@@ -14,10 +34,17 @@ struct ManagementClient {
         let pid: Int?
         let frontEndPid: Int?
         let socket: String?
+        let startTier: String?
+        let footprintBytes: Int?
+
+        /// Front end and core.
+        var pids: [Int] { [frontEndPid, pid].compactMap(\.self) }
 
         enum CodingKeys: String, CodingKey {
             case model, state, pid, socket
             case frontEndPid = "front_end_pid"
+            case startTier = "start_tier"
+            case footprintBytes = "footprint_bytes"
         }
     }
     struct Runtime: Decodable {
@@ -40,6 +67,7 @@ struct ManagementClient {
         }
     }
     private struct EngineList: Decodable { let engines: [Engine] }
+    private struct ModelList: Decodable { let models: [Model] }
     private struct RuntimeList: Decodable { let runtimes: [Runtime] }
 
     let endpoint: Endpoint
@@ -51,10 +79,23 @@ struct ManagementClient {
     }
     func engines() throws -> [Engine] { try decoded(EngineList.self, "/engines").engines }
     func runtimes() throws -> [Runtime] { try decoded(RuntimeList.self, "/runtimes").runtimes }
+    /// - Throws: a `BenchmarkError` too if a template could not be made, because nothing is measured without it.
+    func models() throws -> [Model] {
+        let models = try decoded(ModelList.self, "/models").models
+        if let failed = models.first(where: { $0.template?.state == "failed" }) {
+            let reason = failed.template?.lastError ?? "GET /models does not say why"
+            throw BenchmarkError("The template of '\(failed.name)' could not be made: \(reason)")
+        }
+        return models
+    }
     /// Returns when the memory is back.
     func unload(_ model: String) throws { _ = try call("POST", "/models/\(model)/unload") }
     /// Returns when the model is ready.
     func load(_ model: String) throws { _ = try call("POST", "/models/\(model)/load") }
+    /// Returns when the model is asleep.
+    func sleep(_ model: String) throws { _ = try call("POST", "/models/\(model)/sleep") }
+    /// Returns when the model, which was asleep, is ready.
+    func wake(_ model: String) throws { _ = try call("POST", "/models/\(model)/wake") }
 
     /// The controller says that it cannot answer now, as while it starts.
     struct Unavailable: Error, CustomStringConvertible { let description: String }

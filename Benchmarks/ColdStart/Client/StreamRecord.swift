@@ -6,6 +6,10 @@ struct StreamRecord {
     private(set) var firstToken: Instant?
     /// The event that says why the answer ended; it has the last token.
     private(set) var lastToken: Instant?
+    /// All of the answer.
+    private(set) var text = ""
+    /// Why the answer ended.
+    private(set) var finishReason: String?
     /// As the server counts them; with `stream_options.include_usage` only.
     private(set) var completionTokens: Int?
     private(set) var isDone = false
@@ -51,7 +55,11 @@ struct StreamRecord {
         if let tokens = chunk.usage?.completionTokens { completionTokens = tokens }
         for choice in choices {
             if firstToken == nil, choice.delta?.content?.isEmpty == false { firstToken = instant }
-            if choice.finishReason != nil { lastToken = instant }
+            text += choice.delta?.content ?? ""
+            if let reason = choice.finishReason {
+                finishReason = reason
+                lastToken = instant
+            }
         }
     }
 }

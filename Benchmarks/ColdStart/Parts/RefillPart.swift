@@ -8,12 +8,12 @@ struct RefillPart {
     }
 
     let controller: RunningController
+    let model: String
     let plan: Plan
 
-    func run(_ generator: inout SeededGenerator) throws -> Result {
+    func run() throws -> Result {
         var result = Result()
         for _ in 0..<plan.refills {
-            guard let model = controller.models.randomElement(using: &generator) else { break }
             try controller.settle()
             var exchange = try StreamingExchange(
                 ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 1), to: controller.endpoint,

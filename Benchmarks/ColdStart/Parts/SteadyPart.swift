@@ -1,5 +1,4 @@
-/// Decode speed and the first token of further requests: ours through the gateway, and a stock server that is loaded at the same
-/// time and idle meanwhile.
+/// Decode speed and the first token of further requests: our engines through the gateway, and a stock server.
 struct SteadyPart {
     struct Side: Codable {
         let tokensPerSecond: Double
@@ -7,97 +6,105 @@ struct SteadyPart {
         let firstTokenMs: [Double]
     }
     struct Block: Codable {
-        let gateway: Side
         let stock: Side
+        /// By what the engine was started from.
+        let gateway: [StartTier: Side]
     }
     struct Result: Codable {
         var blocks: [Block] = []
+        var tiers: [StartTier] = []
         var stockThreads = 0
-        var gatewayThreads = 0
+        var threads: [StartTier: Int] = [:]
 
         /// Ours by stock's: above 1 is faster.
-        var decode: RatioInterval? {
-            RatioInterval(blocks.map { ($0.gateway.tokensPerSecond, $0.stock.tokensPerSecond) })
+        func decode(_ tier: StartTier) -> RatioInterval? {
+            RatioInterval(
+                blocks.compactMap { block in
+                    block.gateway[tier].map { ($0.tokensPerSecond, block.stock.tokensPerSecond) }
+                })
         }
 
         /// Ours by stock's: below 1 is faster.
-        var firstToken: RatioInterval? {
+        func firstToken(_ tier: StartTier) -> RatioInterval? {
             RatioInterval(
-                blocks.compactMap {
-                    guard let gateway = Statistics.median($0.gateway.firstTokenMs),
-                        let stock = Statistics.median($0.stock.firstTokenMs)
+                blocks.compactMap { block in
+                    guard let gateway = block.gateway[tier].flatMap({ Statistics.median($0.firstTokenMs) }),
+                        let stock = Statistics.median(block.stock.firstTokenMs)
                     else { return nil }
                     return (gateway, stock)
                 })
+        }
+
+        /// Whether more blocks could not change what comes out: of every tier both worse ends are good enough, or of one a
+        /// better end is not.
+        var isSettled: Bool {
+            let intervals = tiers.map { (decode: decode($0), first: firstToken($0)) }
+            let isBad = intervals.contains { decode, first in
+                decode.map { $0.upper < SteadyPart.lowestDecodeRatio } ?? false
+                    || first.map { $0.lower > SteadyPart.highestFirstTokenRatio } ?? false
+            }
+            let isGood = intervals.allSatisfy { decode, first in
+                decode.map { $0.lower >= SteadyPart.lowestDecodeRatio } ?? false
+                    && first.map { $0.upper <= SteadyPart.highestFirstTokenRatio } ?? false
+            }
+            return isBad || isGood
         }
     }
 
     /// How far behind stock the worse end of an interval may be.
     static let lowestDecodeRatio = 0.95
     static let highestFirstTokenRatio = 1.05
-    private static let questions = 5
 
-    let workspace: Workspace
-    let python: String
-    let modelPath: String
-    let controller: RunningController
-    let model: String
+    /// More than one, because the first of random weights may be half a character, which is no text yet.
+    private static let questionTokens = 4
+
+    let sides: SideBySide
     let plan: Plan
 
     func run(_ generator: inout SeededGenerator) throws -> Result {
-        try controller.settle()
-        let stock = try StockServer(workspace, python: python, model: modelPath, number: plan.stockStarts + 1)
-        _ = try stock.firstTokenMilliseconds(ChatRequest(model: stock.model, prompt: Prompts.standard, maxTokens: 8))
-        try controller.management.load(model)
-        let engine = try controller.engine(of: model)
-
-        var result = Result()
-        result.stockThreads = try ComputeThreads.count(of: stock.model, at: stock.endpoint, processes: stock.processes)
-        result.gatewayThreads = try ComputeThreads.count(
-            of: model, at: controller.endpoint, processes: [engine.pid, engine.frontEndPid].compactMap(\.self))
+        var result = Result(tiers: sides.tiers)
+        (result.stockThreads, result.threads) = try sides.threads()
         // The first block is discarded.
-        _ = try block(stock, &generator)
-        while result.blocks.count < plan.blocks || !Self.isSettled(result) && result.blocks.count < plan.maxBlocks {
-            let block = try block(stock, &generator)
+        _ = try block(&generator)
+        let most = max(sides.subject.maxBlocks, plan.blocks)
+        while result.blocks.count < plan.blocks || !result.isSettled && result.blocks.count < most {
+            let block = try block(&generator)
             result.blocks.append(block)
+            let ours = sides.tiers.compactMap { tier in block.gateway[tier].map { "\(tier) \(Self.describe($0))" } }
             Progress.say(
-                "block \(result.blocks.count): gateway \(Self.describe(block.gateway)), stock \(Self.describe(block.stock))"
-            )
+                "\(sides.subject.name), block \(result.blocks.count): stock \(Self.describe(block.stock)); "
+                    + ours.joined(separator: "; "))
         }
-        try stock.end()
         return result
     }
 
-    /// Whether more blocks could not change what comes out: both worse ends are good enough, or a better end is not.
-    static func isSettled(_ result: Result) -> Bool {
-        guard let decode = result.decode, let first = result.firstToken else { return false }
-        let isGood = decode.lower >= lowestDecodeRatio && first.upper <= highestFirstTokenRatio
-        return isGood || decode.upper < lowestDecodeRatio || first.lower > highestFirstTokenRatio
-    }
-
-    private func block(_ stock: StockServer, _ generator: inout SeededGenerator) throws -> Block {
+    private func block(_ generator: inout SeededGenerator) throws -> Block {
         let story = Prompts.story(&generator)
-        let questions = (0..<Self.questions).map { _ in Prompts.question(&generator) }
-        let isGatewayFirst = Bool.random(using: &generator)
-        let measureGateway = { try side(model, controller.endpoint, story, questions) }
-        let measureStock = { try side(stock.model, stock.endpoint, story, questions) }
-        if isGatewayFirst {
-            let gateway = try measureGateway()
-            return try Block(gateway: gateway, stock: measureStock())
+        let questions = (0..<sides.subject.questions).map { _ in Prompts.question(&generator) }
+        let order = sides.tiers.shuffled(using: &generator)
+        let turn = Int.random(in: 0...order.count, using: &generator)
+        var gateway: [StartTier: Side] = [:]
+        func measure(_ tiers: some Sequence<StartTier>) throws {
+            for tier in tiers {
+                gateway[tier] = try side(sides.controller.model(tier), sides.controller.endpoint, story, questions)
+            }
         }
-        let stock = try measureStock()
-        return try Block(gateway: measureGateway(), stock: stock)
+        try measure(order.prefix(turn))
+        let stock = try side(sides.stock.model, sides.stock.endpoint, story, questions)
+        try measure(order.dropFirst(turn))
+        return Block(stock: stock, gateway: gateway)
     }
 
     private func side(_ model: String, _ endpoint: Endpoint, _ story: String, _ questions: [String]) throws -> Side {
-        let long = ChatRequest(model: model, prompt: story, maxTokens: Prompts.decodeTokens, ignoresEnd: true)
+        let long = ChatRequest(model: model, prompt: story, maxTokens: sides.subject.decodeTokens, ignoresEnd: true)
         let exchange = try StreamingExchange.run(long, to: endpoint, by: .now + .seconds(120))
         guard let speed = exchange.record.decodeSpeed else {
             throw BenchmarkError("The answer of \(endpoint) does not say how many tokens it has.")
         }
         let firsts = try questions.map {
             try StreamingExchange.run(
-                ChatRequest(model: model, prompt: $0, maxTokens: 1), to: endpoint, by: .now + .seconds(60)
+                ChatRequest(model: model, prompt: $0, maxTokens: Self.questionTokens, ignoresEnd: true), to: endpoint,
+                by: .now + .seconds(60)
             ).firstTokenMilliseconds
         }
         return Side(tokensPerSecond: speed, firstTokenMs: firsts)
@@ -105,6 +112,6 @@ struct SteadyPart {
 
     private static func describe(_ side: Side) -> String {
         let first = Statistics.median(side.firstTokenMs).map(Progress.milliseconds) ?? ""
-        return "\(Int(side.tokensPerSecond.rounded())) tokens/s, first token \(first)"
+        return "\(TextTable.number(side.tokensPerSecond, digits: 1)) tokens/s, \(first)"
     }
 }

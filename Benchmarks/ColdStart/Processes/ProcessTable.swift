@@ -56,20 +56,37 @@ enum ProcessTable {
 
     /// What a process owns alone, in bytes: `Private_Clean` and `Private_Dirty` of its `smaps_rollup`.
     static func privateBytes(of pid: Int) throws -> Int {
+        try bytes(of: pid, ["Private_Clean", "Private_Dirty"])
+    }
+
+    /// What processes have together, in bytes: what several of them share counts once, in parts, and what they share with others
+    /// counts with the part that falls on them. Those that end meanwhile have nothing.
+    static func proportionalBytes(of pids: [Int]) throws -> Int {
+        var sum = 0
+        for pid in pids {
+            do {
+                sum += try bytes(of: pid, ["Pss"])
+            } catch {
+                guard entry("/proc/\(pid)/stat")?.isZombie ?? true else { throw error }
+            }
+        }
+        return sum
+    }
+
+    private static func bytes(of pid: Int, _ names: [String]) throws -> Int {
         let path = "/proc/\(pid)/smaps_rollup"
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let bytes = privateBytes(inRollup: text)
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let bytes = bytes(names, inRollup: text)
         else {
             throw BenchmarkError("\(path) cannot be read, so the memory of the process is not known.")
         }
         return bytes
     }
 
-    static func privateBytes(inRollup text: String) -> Int? {
-        let sizes = text.split(separator: "\n").filter {
-            $0.hasPrefix("Private_Clean:") || $0.hasPrefix("Private_Dirty:")
-        }
-        .compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
-        return sizes.count == 2 ? sizes.reduce(0, +) * 1024 : nil
+    /// - Returns: the sum of the named lines; nil if one is missing.
+    static func bytes(_ names: [String], inRollup text: String) -> Int? {
+        let lines = text.split(separator: "\n").filter { line in names.contains { line.hasPrefix($0 + ":") } }
+        let sizes = lines.compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+        return sizes.count == names.count ? sizes.reduce(0, +) * 1024 : nil
     }
 
     private static func numbers(in folder: String) -> [Int] {

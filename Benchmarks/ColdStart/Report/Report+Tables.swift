@@ -1,14 +1,13 @@
 extension Report {
     /// The tables that a run prints.
     var tables: String {
-        [firstTokens, coldStages, ratios, steadyState, further, reached].filter { !$0.isEmpty }.joined(
-            separator: "\n\n")
+        let ofSubjects = subjects.flatMap { name, result in result.tables(name) }
+        let others = [relayTable, memoryTable, driftTable, eightTable, reached]
+        return (ofSubjects + others).filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
-    private var firstTokens: String {
-        var table = TextTable(["Time to first streamed token (ms)"] + TextTable.sampleColumns)
-        table.add("(a) stock vLLM server, from its start", cold?.stockMs ?? [])
-        table.add("(b) gateway, model not loaded", cold?.gatewayMs ?? [])
+    private var relayTable: String {
+        var table = TextTable(["Gateway's share of a first token (ms)"] + TextTable.sampleColumns)
         table.add("(c) gateway, model loaded", relay?.gatewayMs ?? [])
         table.add("(d) front end's socket", relay?.directMs ?? [])
         table.add("(c) - (d), pair by pair", relay?.addedMs ?? [], digits: 3)
@@ -18,51 +17,66 @@ extension Report {
         return table.isEmpty ? "" : table.text
     }
 
-    private var coldStages: String {
-        var table = TextTable(["Stages of (b), some at the same time (ms)"] + TextTable.sampleColumns)
-        for (stage, milliseconds) in stages { table.add(stage, milliseconds) }
-        let counted = cold?.cycles.filter { !$0.isDiscarded } ?? []
-        table.add(
-            "first token after the queue",
-            counted.compactMap { cycle in
-                cycle.stages.first { $0.stage == "queue" }.map { cycle.firstTokenMs - $0.milliseconds }
-            })
-        return table.isEmpty ? "" : table.text
-    }
-
-    private var ratios: String {
-        guard let cold, let coldRatio, let fastestStockRatio else { return "" }
-        return """
-            (a) / (b): \(TextTable.number(coldRatio, digits: 1)) by medians, \
-            \(TextTable.number(fastestStockRatio, digits: 1)) against the fastest stock start
-            Threads that compute: stock \(cold.stockThreads), gateway \(cold.gatewayThreads)
-            """
-    }
-
-    private var steadyState: String {
-        guard let steady else { return "" }
-        var table = TextTable(["Steady state"] + TextTable.sampleColumns)
-        table.add("stock, decode tokens/s", steady.blocks.map(\.stock.tokensPerSecond))
-        table.add("gateway, decode tokens/s", steady.blocks.map(\.gateway.tokensPerSecond))
-        table.add("stock, first token of a further request (ms)", steady.blocks.flatMap(\.stock.firstTokenMs))
-        table.add("gateway, first token of a further request (ms)", steady.blocks.flatMap(\.gateway.firstTokenMs))
-        let intervals = [("decode tokens/s", steady.decode), ("first token", steady.firstToken)].compactMap {
-            name, interval in
-            interval.map {
-                "gateway / stock, \(name): \(TextTable.number($0.ratio, digits: 3)), 95 % interval "
-                    + "\(TextTable.number($0.lower, digits: 3)) to \(TextTable.number($0.upper, digits: 3)) "
-                    + "(\($0.pairs) blocks)"
-            }
+    private var memoryTable: String {
+        guard !memory.isEmpty else { return "" }
+        let results = memory.sorted { $0.key < $1.key }
+        var table = TextTable(["Memory (MB)"] + results.map(\.key))
+        func add(_ name: String, _ bytes: (MemoryPart.Result) -> Int) {
+            table.add([name] + results.map { TextTable.number(Double(bytes($0.value)) / 1e6, digits: 1) })
         }
-        let threads = "Threads that compute: stock \(steady.stockThreads), gateway \(steady.gatewayThreads)"
-        return ([table.text] + intervals + [threads]).joined(separator: "\n")
+        add("weights' files", \.weightBytes)
+        add("template without weights owns", \.templateBytes)
+        add("idle front end of it owns", \.idleFrontEndBytes)
+        add("idle core of it owns", \.idleCoreBytes)
+        add("front end after a warm start and an answer owns", \.hotFrontEndBytes)
+        add("core after a warm start and an answer owns, weights included", \.hotCoreBytes)
+        add("template's loading adds, to all processes together", \.loadingBytes)
+        add("... beyond its weights' files", \.beyondWeightsBytes)
+        add("clone of it (front end and core) after an answer owns, touched KV included", \.cloneBytes)
+        add("clone besides KV, as the controller measures it", \.cloneBesidesCacheBytes)
+        return table.text
     }
 
-    private var further: String {
-        var table = TextTable(["Pool"] + TextTable.sampleColumns)
-        table.add("full again after a lease (ms)", refill?.refillMs ?? [])
-        table.add("idle process owns (MB)", memory?.idleBytes.map { Double($0) / 1e6 } ?? [])
-        return table.isEmpty ? "" : table.text
+    private var driftTable: String {
+        guard let drift else { return "" }
+        var table = TextTable(["Drift over \(drift.cycles.count) cycles"] + TextTable.sampleColumns)
+        var slopes: [String] = []
+        func add(_ name: String, _ samples: [Double], _ trend: Trend?, scale: Double, unit: String) {
+            table.add("\(name) (\(unit))", samples)
+            guard let trend else { return }
+            let values = [trend.slope, trend.lower, trend.upper].map { TextTable.number($0 / scale, digits: 4) }
+            let growth = TextTable.number(trend.growth(over: Double(plan.driftCycles)) * 100, digits: 2)
+            slopes.append(
+                "\(name): \(values[0]) \(unit) per cycle, 95 % interval \(values[1]) to \(values[2]); "
+                    + "\(growth) % over all cycles")
+        }
+        for (name, tier) in [("load and first token", StartTier.warm), ("wake and first token", .asleep)] {
+            let samples = drift.cycles.filter { $0.tier == tier }.map(\.firstTokenMs)
+            add(name, samples, drift.firstToken(tier), scale: 1, unit: "ms")
+        }
+        let megabytes = drift.cycles.map { Double($0.proportionalBytes) / 1e6 }
+        add("memory at rest, all processes", megabytes, drift.memory, scale: 1e6, unit: "MB")
+        let left = drift.leftovers.map {
+            ["Left over: \($0.processes) processes, \($0.files.count) files, \($0.sharedMemory.count) in /dev/shm"]
+        }
+        return ([table.text] + slopes + (left ?? [])).joined(separator: "\n")
+    }
+
+    private var eightTable: String {
+        guard let eight else { return "" }
+        var table = TextTable(["Eight models with templates, a ninth without"] + TextTable.sampleColumns)
+        table.add("making of a template (ms)", eight.templateMs)
+        table.add("first token, warm (ms)", eight.warmMs)
+        table.add("first token, warm, while templates are made (ms)", eight.disturbedMs)
+        table.add("first token, template withheld (ms)", eight.withheldMs)
+        let memory = [eight.withoutTemplatesBytes, eight.readyBytes].map {
+            TextTable.number(Double($0) / 1e6, digits: 0)
+        }
+        return table.text + """
+
+            All templates ready \(TextTable.number(eight.readyMs / 1000, digits: 1)) s after the controller's start
+            Memory of all \(eight.readyProcesses) processes then: \(memory[1]) MB; without any template: \(memory[0]) MB
+            """
     }
 
     private var reached: String {
@@ -70,7 +84,8 @@ extension Report {
         for bar in bars {
             table.add([
                 bar.name, TextTable.number(bar.measured, digits: 3),
-                "\(bar.direction.rawValue) \(bar.limit.formatted()) \(bar.unit)", bar.isMet ? "met" : "MISSED",
+                "\(bar.direction.rawValue) \(TextTable.number(bar.limit, digits: 2)) \(bar.unit)",
+                bar.isMet ? "met" : "MISSED",
             ])
         }
         return table.text

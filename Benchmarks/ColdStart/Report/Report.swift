@@ -10,73 +10,24 @@ struct Report: Codable {
     let parts: [Part]
     let machine: Machine
     var versions: [String: String] = [:]
-    var cold: ColdPart.Result?
-    var refill: RefillPart.Result?
     var relay: RelayPart.Result?
     var simulatedRelay: RelayPart.Result?
-    var steady: SteadyPart.Result?
-    var memory: MemoryPart.Result?
+    var smollm2: SubjectResult?
+    var large: SubjectResult?
+    /// By the names of subjects.
+    var memory: [String: MemoryPart.Result] = [:]
+    var drift: DriftPart.Result?
+    var eight: EightPart.Result?
     /// What was still running when everything had been ended.
     var leftovers = 0
     /// Why the run did not come to its end.
     var failure: String?
 
-    /// (a) by (b), of medians.
-    var coldRatio: Double? {
-        guard let cold, let stock = Statistics.median(cold.stockMs), let ours = Statistics.median(cold.gatewayMs) else {
-            return nil
+    /// Those that were measured, with their names.
+    var subjects: [(name: String, result: SubjectResult)] {
+        [(Subject.smallName, smollm2), (Subject.largeName, large)].compactMap { name, result in
+            result.map { (name, $0) }
         }
-        return stock / ours
-    }
-
-    /// The fastest stock start by the median of (b).
-    var fastestStockRatio: Double? {
-        guard let stock = cold?.stockMs.min(), let ours = cold.flatMap({ Statistics.median($0.gatewayMs) }) else {
-            return nil
-        }
-        return stock / ours
-    }
-
-    var bars: [Bar] {
-        var bars: [Bar] = []
-        func add(_ name: String, _ measured: Double?, _ direction: Bar.Direction, _ limit: Double, _ unit: String) {
-            if let measured { bars.append(Bar(name, measured, direction, limit, unit)) }
-        }
-        add("cold start: stock / gateway, by medians", coldRatio, .atLeast, 8, "times")
-        add("pool full again, slowest", refill?.refillMs.max(), .atMost, 1000, "ms")
-        add("idle warm process, largest", memory?.idleBytes.max().map { Double($0) / 1e6 }, .atMost, 40, "MB")
-        add(
-            "relay adds (simulated runtime), median", simulatedRelay.flatMap { Statistics.median($0.addedMs) }, .below,
-            1,
-            "ms")
-        add(
-            "decode speed: gateway / stock, worse end", steady?.decode?.lower, .atLeast, SteadyPart.lowestDecodeRatio,
-            "times")
-        add(
-            "further first token: gateway / stock, worse end", steady?.firstToken?.upper, .atMost,
-            SteadyPart.highestFirstTokenRatio, "times")
-        add(
-            "threads that compute, cold start: difference",
-            cold.map { Self.difference($0.gatewayThreads, $0.stockThreads) },
-            .atMost, 0, "")
-        add(
-            "threads that compute, steady state: difference",
-            steady.map { Self.difference($0.gatewayThreads, $0.stockThreads) }, .atMost, 0, "")
-        add("processes left over", Double(leftovers), .atMost, 0, "")
-        return bars
-    }
-
-    private static func difference(_ left: Int, _ right: Int) -> Double { Double(abs(left - right)) }
-
-    /// Stages of the counted cold cycles, in the order in which they were first told.
-    var stages: [(stage: String, milliseconds: [Double])] {
-        var order: [String] = []
-        var times: [String: [Double]] = [:]
-        for stage in (cold?.cycles ?? []).filter({ !$0.isDiscarded }).flatMap(\.stages) {
-            if times[stage.stage] == nil { order.append(stage.stage) }
-            times[stage.stage, default: []].append(stage.milliseconds)
-        }
-        return order.map { ($0, times[$0] ?? []) }
     }
 
     /// - Returns: the path of the file.
@@ -94,20 +45,37 @@ struct Report: Codable {
 
     /// The report and what follows from it.
     private struct Document: Encodable {
+        struct Ratios: Encodable {
+            let start: StartRatio?
+            let decode: RatioInterval?
+            let firstToken: RatioInterval?
+        }
+
         let report: Report
 
         enum CodingKeys: String, CodingKey {
-            case bars, coldRatio, fastestStockRatio, decodeRatio, firstTokenRatio
+            case bars, ratios, trends
         }
 
         func encode(to encoder: any Encoder) throws {
             try report.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(report.bars, forKey: .bars)
-            try container.encodeIfPresent(report.coldRatio, forKey: .coldRatio)
-            try container.encodeIfPresent(report.fastestStockRatio, forKey: .fastestStockRatio)
-            try container.encodeIfPresent(report.steady?.decode, forKey: .decodeRatio)
-            try container.encodeIfPresent(report.steady?.firstToken, forKey: .firstTokenRatio)
+            let ratios = report.subjects.map { name, result in
+                let tiers = StartTier.allCases.map { tier in
+                    let ratios = Ratios(
+                        start: result.starts?.ratio(tier), decode: result.steady?.decode(tier),
+                        firstToken: result.steady?.firstToken(tier))
+                    return (tier, ratios)
+                }
+                return (name, Dictionary(uniqueKeysWithValues: tiers))
+            }
+            try container.encode(Dictionary(uniqueKeysWithValues: ratios), forKey: .ratios)
+            guard let drift = report.drift else { return }
+            let trends = [
+                "warm_ms": drift.firstToken(.warm), "asleep_ms": drift.firstToken(.asleep), "bytes": drift.memory,
+            ]
+            try container.encode(trends, forKey: .trends)
         }
     }
 }

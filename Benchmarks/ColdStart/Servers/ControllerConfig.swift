@@ -4,6 +4,15 @@ struct ControllerConfig {
         let name: String
         let path: String
         let arguments: [String]
+        /// Where it stands while nothing asks for it: whether it has a template, and whether it is put to sleep.
+        let rest: StartTier
+
+        init(name: String, path: String, arguments: [String] = FairSettings.arguments, rest: StartTier) {
+            self.name = name
+            self.path = path
+            self.arguments = arguments
+            self.rest = rest
+        }
     }
 
     let port: UInt16
@@ -15,11 +24,14 @@ struct ControllerConfig {
     var text: String {
         let environment = Workspace.serverEnvironment.sorted { $0.key < $1.key }
             .map { "\($0.key): \(Self.quoted($0.value))" }.joined(separator: ", ")
+        // Nothing may leave a tier by itself while it is measured.
         let models = models.map { model in
             """
               \(model.name):
                 path: \(Self.quoted(model.path))
                 arguments: {\(model.arguments.joined(separator: ", "))}
+                template: \(model.rest != .cold)
+                idle_timeout: off
             """
         }
         return """

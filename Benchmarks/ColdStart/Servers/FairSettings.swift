@@ -14,8 +14,12 @@ enum FairSettings {
     ]
 
     /// For the controller's config, which chooses executor and access log by itself in the same way.
-    static let arguments = [
-        "enforce-eager: true", "max-model-len: \(contextLength)", "max-num-seqs: \(sequences)",
-        "kv-cache-memory-bytes: \(cacheBytes)",
-    ]
+    static let arguments = arguments(contextLength: contextLength)
+
+    static func arguments(contextLength: Int) -> [String] {
+        [
+            "enforce-eager: true", "max-model-len: \(contextLength)", "max-num-seqs: \(sequences)",
+            "kv-cache-memory-bytes: \(cacheBytes)",
+        ]
+    }
 }

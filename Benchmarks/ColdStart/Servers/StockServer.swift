@@ -7,14 +7,14 @@ final class StockServer {
     /// Every 20 ms a connection is tried; the request goes out on the first that is accepted.
     static let pollInterval = Duration.milliseconds(20)
 
-    init(_ workspace: Workspace, python: String, model path: String, number: Int) throws {
+    init(_ workspace: Workspace, python: String, model path: String, log: String) throws {
         let port = try Endpoint.freePort()
         endpoint = .loopback(port: port)
         process = try workspace.start(
             [
                 python, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", "\(port)",
                 "--model", path, "--served-model-name", model,
-            ] + FairSettings.flags, log: "stock-\(number)")
+            ] + FairSettings.flags, log: log)
     }
 
     /// The pids of the server and of everything below it.

@@ -1,0 +1,50 @@
+/// A stock server and our engines of the same weights, each started from another tier; all are loaded at the same time, and all but
+/// one idle.
+struct SideBySide {
+    let subject: Subject
+    let stock: StockServer
+    let controller: RunningController
+    /// Those whose engines are loaded.
+    private(set) var tiers: [StartTier]
+
+    init(workspace: Workspace, python: String, subject: Subject, controller: RunningController) throws {
+        self.subject = subject
+        self.controller = controller
+        tiers = subject.tiers
+        try controller.settle()
+        stock = try StockServer(workspace, python: python, model: subject.folder, log: "stock-\(subject.name)-steady")
+        _ = try stock.firstTokenMilliseconds(ChatRequest(model: stock.model, prompt: Prompts.standard, maxTokens: 8))
+        for tier in tiers {
+            let model = try controller.model(tier)
+            try controller.management.load(model)
+            let found = try controller.engine(of: model).startTier ?? "none"
+            guard found == tier.rawValue else {
+                throw BenchmarkError("'\(model)' was loaded from the tier '\(found)', not '\(tier)'.")
+            }
+            // As stock was asked, so that all have the same in their prefix caches.
+            let request = ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8)
+            _ = try StreamingExchange.run(request, to: controller.endpoint, by: .now + .seconds(120))
+        }
+    }
+
+    /// What a cold start makes is compared in its answers only; its decode speed would cost another third of the time.
+    mutating func unloadCold() throws {
+        guard tiers.contains(.cold) else { return }
+        try controller.management.unload(controller.model(.cold))
+        tiers.removeAll { $0 == .cold }
+    }
+
+    /// How many threads each of them computes with.
+    func threads() throws -> (stock: Int, ours: [StartTier: Int]) {
+        let stock = try ComputeThreads.count(
+            of: stock.model, at: stock.endpoint, processes: stock.processes, tokens: subject.decodeTokens)
+        var ours: [StartTier: Int] = [:]
+        for tier in tiers {
+            let model = try controller.model(tier)
+            ours[tier] = try ComputeThreads.count(
+                of: model, at: controller.endpoint, processes: controller.engine(of: model).pids,
+                tokens: subject.decodeTokens)
+        }
+        return (stock, ours)
+    }
+}
