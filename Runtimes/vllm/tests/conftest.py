@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bench import Bench
+from real_runtime import RealRuntime
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FRAMES = REPOSITORY / "Tests" / "ControlProtocolTests" / "Frames" / "frames.json"
+MODEL = REPOSITORY / "models" / "SmolLM2-135M-Instruct"
 
 
 @pytest.fixture
@@ -16,4 +19,24 @@ def run_directory() -> Iterator[Path]:
     """A short path: a Unix socket's path may have 107 bytes, pytest's own folders are longer."""
     folder = Path(tempfile.mkdtemp(prefix="wc-"))
     yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bench(run_directory: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A fake zygote; a parameter is its orphan time-out in milliseconds."""
+    made = Bench(run_directory, getattr(request, "param", 300_000))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[RealRuntime]:
+    """One real zygote for all tests of a module."""
+    if not MODEL.exists():
+        pytest.fail(f"no demo model: python -m worker_controller_vllm.demo_model {MODEL}")
+    folder = Path(tempfile.mkdtemp(prefix="wc-"))
+    made = RealRuntime(folder / "run")
+    yield made
+    made.close()
     shutil.rmtree(folder)

@@ -69,6 +69,7 @@ class RealRuntime:
         self.controller = FakeController(run_directory / "control.sock")
         self._numbers = itertools.count(2)
         self._engines = itertools.count(1)
+        self._descriptors: list[int] = []
         self.log = run_directory / "logs" / "p-1.log"
         begin = time.monotonic()
         words = ["--control", str(self.controller.path), "--process", "p-1", "--runtime", "vllm", "--epoch", "4"]
@@ -78,18 +79,26 @@ class RealRuntime:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Tests bring parts of their own into an engine: `failing_logits_processor`.
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parent)},
+                env={**os.environ, **self._environment()},
             )
         self.zygote = self.controller.wait_for_hello("p-1", 240)
         self.start_seconds = time.monotonic() - begin
 
-    def fork(self, role: str) -> Member:
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HF_HUB_OFFLINE": "1",
+            "HF_MODULES_CACHE": str(self.run_directory / "modules"),
+            # Tests bring parts of their own into an engine: `failing_logits_processor`.
+            "PYTHONPATH": str(Path(__file__).parent),
+        }
+
+    def fork(self, role: str, source: Peer | None = None) -> Member:
+        """Forks a process from the zygote, or from the template whose connection `source` is."""
         process = f"p-{next(self._numbers)}"
         log = self.run_directory / "logs" / f"{process}.log"
         temporary = self.run_directory / "t" / process
         answer = self.controller.ask(
-            self.zygote,
+            source or self.zygote,
             "fork",
             process=process,
             role=role,
@@ -99,10 +108,52 @@ class RealRuntime:
             temporary_directory=str(temporary),
         )
         assert answer["type"] == "forked", answer
+        self._descriptors.append(os.pidfd_open(answer["pid"]))
         return Member(process, role, answer["pid"], self.controller.wait_for_hello(process), log, temporary)
 
-    def fork_pair(self) -> tuple[Member, Member]:
-        return self.fork("front_end"), self.fork("core")
+    def fork_pair(self, source: Peer | None = None) -> tuple[Member, Member]:
+        return self.fork("front_end", source), self.fork("core", source)
+
+    def make_template(
+        self,
+        path: Path | str,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+        weights: bool = False,
+    ) -> Member:
+        """Forks a template and has it prepare a model; returns when it has."""
+        template = self.fork("template")
+        self.prepare(template, path, name, arguments, environment, weights)
+        return template
+
+    def prepare(
+        self,
+        template: Member,
+        path: Path | str,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+        weights: bool = False,
+        seconds: float = 120,
+    ) -> dict[str, Any]:
+        """Gives a template its order, and returns what became of it."""
+        before = len(template.peer.events("prepared"))
+        answer = self.controller.ask(
+            template.peer,
+            "prepare",
+            model=name,
+            names=[name],
+            path=str(path),
+            arguments=ARGUMENTS if arguments is None else arguments,
+            environment=environment or {},
+            device="cpu:0",
+            cores=[],
+            weights=weights,
+        )
+        assert answer["type"] == "accepted", answer
+        self.controller.wait(f"{name} prepared", lambda: len(template.peer.events("prepared")) > before, seconds)
+        return template.peer.events("prepared")[-1]
 
     def assign(
         self,
@@ -160,7 +211,7 @@ class RealRuntime:
         self.controller.wait(f"{engine.name} ready", ready, seconds)
 
     def kill(self, engine: Engine) -> None:
-        """Ends an engine as a controller does, and waits until the zygote has reaped it."""
+        """Ends an engine as a controller does, and waits until whoever forked it has reaped it."""
         for member in engine.members:
             os.kill(member.pid, signal.SIGKILL)
         for member in engine.members:
@@ -177,6 +228,13 @@ class RealRuntime:
         return self.controller.wait(f"exit of {member.process}", exited, seconds)
 
     def close(self) -> None:
+        """Ends everything. What templates forked would live on."""
+        for descriptor in self._descriptors:
+            try:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # It ended before.
+            os.close(descriptor)
         if self.process.poll() is None:
             self.process.kill() if self.zygote.closed else self.zygote.request("stop")
             self.controller.wait("end of the zygote", lambda: self.process.poll() is not None)
@@ -194,6 +252,13 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def post(engine: Engine, route: str, **body: Any) -> dict[str, Any]:
+    """A greedy request that must succeed; its answer."""
+    status, answer = call(engine.socket, "POST", route, {"model": engine.name, "temperature": 0, **body})
+    assert status == 200, answer
+    return json.loads(answer)
 
 
 def call(path: Path, method: str, route: str, body: dict[str, Any] | None = None) -> tuple[int, bytes]:

@@ -98,35 +98,6 @@ def test_a_promise_that_cannot_be_kept_is_tried_again() -> None:
     assert later.value() == "made"
 
 
-@pytest.mark.parametrize(
-    ("machine", "siblings", "expected"),
-    [
-        ("x86_64", ["0", "1"], 2),
-        ("x86_64", ["0,2", "1,3", "0,2", "1,3"], 2),
-        ("aarch64", ["0,2", "1,3", "0,2", "1,3"], 4),
-        ("x86_64", ["0,1", None], 2),
-    ],
-)
-def test_threads_are_counted_by_physical_core(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, siblings: list[str | None], expected: int
-) -> None:
-    for number, text in enumerate(siblings):
-        folder = tmp_path / f"cpu{number}" / "topology"
-        folder.mkdir(parents=True)
-        if text is not None:
-            (folder / "thread_siblings_list").write_text(text + "\n")
-    monkeypatch.setattr(core.platform, "machine", lambda: machine)
-    assert core.threads_for(range(len(siblings)), tmp_path) == expected
-
-
-def test_of_two_siblings_the_one_that_may_be_used_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, text in ((1, "1,3"), (2, "0,2")):
-        (tmp_path / f"cpu{number}" / "topology").mkdir(parents=True)
-        (tmp_path / f"cpu{number}" / "topology" / "thread_siblings_list").write_text(text)
-    monkeypatch.setattr(core.platform, "machine", lambda: "x86_64")
-    assert core.threads_for({1, 2}, tmp_path) == 2
-
-
 def config_of(**changes: Any) -> Any:
     info = types.SimpleNamespace(is_text_generation_model=True, supports_transcription=False)
     model = types.SimpleNamespace(_model_info=info, runner_type="generate", original_max_model_len=2048)

@@ -7,31 +7,12 @@ import types
 from typing import Any
 
 import pytest
+from orders import assignment, preparation
 
 from worker_controller_vllm import engine_config
 from worker_controller_vllm.arguments import ArgumentsError
-from worker_controller_vllm.engine_config import set_environment, shared_buffer_name
-from worker_controller_vllm.messages import Assign, Generation
-
-
-def assignment(**changes: Any) -> Assign:
-    fields: dict[str, Any] = {
-        "id": 1,
-        "engine": "e-3",
-        "generation": Generation(4, 9),
-        "names": ["m"],
-        "path": "/m",
-        "arguments": {},
-        "environment": {},
-        "socket": "/run/f/e-3.sock",
-        "input_socket": "/x/in",
-        "output_socket": "/x/out",
-        "device": "cpu:0",
-        "cores": [],
-        "world_size": 1,
-        "peer_pid": 1,
-    }
-    return Assign(**{**fields, **changes})
+from worker_controller_vllm.engine_config import name_shared_buffer, set_environment, shared_buffer_name
+from worker_controller_vllm.messages import Generation
 
 
 @pytest.fixture(autouse=True)
@@ -74,26 +55,45 @@ def test_both_processes_of_one_start_find_the_same_buffer_and_no_others_do() -> 
 
 def test_a_buffers_name_may_be_given(environment: dict[str, str]) -> None:
     environment["VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"] = "inherited"
-    set_environment(assignment())
+    name_shared_buffer(assignment())
     assert environment["VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"] == shared_buffer_name(assignment())
-    set_environment(assignment(environment={"VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME": "mine"}))
+    given = assignment(environment={"VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME": "mine"})
+    set_environment(given)
+    name_shared_buffer(given)
     assert environment["VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME"] == "mine"
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_a_configuration_of_several_workers_is_refused(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Whatever argument brought it about: vLLM has more of them than can be listed."""
+@pytest.fixture
+def made_with(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a configuration of so many workers for an order, without vLLM; returns the parsed arguments too."""
     parser = argparse.ArgumentParser()
     for name in ("model", "uds", "distributed-executor-backend"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--served-model-name", nargs="+")
     parser.add_argument("--disable-uvicorn-access-log", action="store_true")
-    config = types.SimpleNamespace(parallel_config=types.SimpleNamespace(world_size_across_dp=size))
     monkeypatch.setattr(engine_config.compat, "inspect_models_in_process", lambda: None)
     monkeypatch.setattr(engine_config.compat, "check_arguments", lambda args: None)
-    monkeypatch.setattr(engine_config.compat, "make_engine_config", lambda args: (None, config))
-    if size == 1:
-        assert engine_config.make(parser, assignment())[2] is config
-    else:
-        with pytest.raises(ArgumentsError, match="the arguments ask for 3 workers; this runtime's engines have one"):
-            engine_config.make(parser, assignment())
+
+    def make(order: Any, workers: int) -> tuple[argparse.Namespace, Any]:
+        config = types.SimpleNamespace(parallel_config=types.SimpleNamespace(world_size_across_dp=workers))
+        monkeypatch.setattr(engine_config.compat, "make_engine_config", lambda args: (None, config))
+        args, _, made = engine_config.make(parser, order, "/x/f.sock")
+        assert made is config
+        return args, made
+
+    return make
+
+
+@pytest.mark.parametrize("order", [assignment(), preparation()], ids=["assign", "prepare"])
+def test_a_configuration_of_several_workers_is_refused(made_with: Any, order: Any) -> None:
+    """Whatever argument brought it about: vLLM has more of them than can be listed."""
+    made_with(order, 1)
+    with pytest.raises(ArgumentsError, match="the arguments ask for 3 workers; this runtime's engines have one"):
+        made_with(order, 3)
+
+
+def test_a_template_is_made_with_its_models_names_and_environment(made_with: Any, environment: dict[str, str]) -> None:
+    args, _ = made_with(preparation(names=["m", "alias"], path="/models/m", environment={"A": "1"}), 1)
+    assert (args.model, args.served_model_name, args.uds) == ("/models/m", ["m", "alias"], "/x/f.sock")
+    assert args.distributed_executor_backend == engine_config.EXECUTOR
+    assert environment["A"] == "1"

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from worker_controller_vllm.engine_process import MAX_ERROR_CHARACTERS, is_another_process, one_line, parent_of
+from worker_controller_vllm.engine_process import is_another_process, parent_of
+from worker_controller_vllm.errors import MAX_ERROR_CHARACTERS, one_line
 
 
 class ValidationError(ValueError):

@@ -2,13 +2,11 @@
 
 import errno
 import io
-import os
 import sys
 
 import pytest
 
 from worker_controller_vllm.process_log import flush_output
-from worker_controller_vllm.zygote_loop import Zygote
 
 
 class FullDisk(io.StringIO):
@@ -23,10 +21,3 @@ def test_a_full_disk_or_a_closed_stream_does_not_matter(monkeypatch: pytest.Monk
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
         flush_output()
-
-
-def test_only_the_zygote_itself_ends_its_children() -> None:
-    zygote = Zygote.__new__(Zygote)
-    zygote._pid = os.getpid() + 1
-    zygote._children = {os.getpid(): "p-2"}
-    zygote._end_children()  # Would end this test with SIGKILL.

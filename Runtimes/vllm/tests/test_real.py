@@ -17,26 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
-from real_runtime import ARGUMENTS, STAGES, Engine, Member, RealRuntime, call, stream
+from conftest import MODEL
+from real_runtime import ARGUMENTS, STAGES, Engine, Member, RealRuntime, call, post, stream
 
 from worker_controller_vllm.memory import private_bytes
 
 pytestmark = pytest.mark.real
 
-MODEL = REPOSITORY / "models" / "SmolLM2-135M-Instruct"
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def runtime() -> Iterator[RealRuntime]:
-    if not MODEL.exists():
-        pytest.fail(f"no demo model: python -m worker_controller_vllm.demo_model {MODEL}")
-    folder = Path(tempfile.mkdtemp(prefix="wc-"))
-    made = RealRuntime(folder / "run")
-    yield made
-    made.close()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +34,6 @@ def engine(runtime: RealRuntime) -> Iterator[Engine]:
     runtime.wait_until_ready(made)
     yield made
     runtime.kill(made)
-
-
-def post(engine: Engine, route: str, **body: Any) -> dict[str, Any]:
-    status, answer = call(engine.socket, "POST", route, {"model": engine.name, "temperature": 0, **body})
-    assert status == 200, answer
-    return json.loads(answer)
 
 
 def failed_stages(member: Member) -> list[dict[str, Any]]:

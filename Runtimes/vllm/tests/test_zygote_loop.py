@@ -9,106 +9,12 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from fake_controller import FakeController, Peer
+from bench import Bench, alive
 
-PROGRAM = Path(__file__).parent / "fake_zygote.py"
-
-
-class Bench:
-    """One fake zygote with its controller."""
-
-    def __init__(self, run_directory: Path, orphan_timeout_ms: int) -> None:
-        self.run_directory = run_directory
-        self.controller = FakeController(run_directory / "control.sock", orphan_timeout_ms)
-        self.log = run_directory / "zygote.log"
-        words = ["--control", str(self.controller.path), "--process", "p-1", "--runtime", "fake", "--epoch", "4"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(PROGRAM), *words, "--orphan-timeout-ms", str(orphan_timeout_ms)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
-            )
-        self.pids: list[int] = []
-
-    @property
-    def zygote(self) -> Peer:
-        return self.controller.wait_for_hello("p-1")
-
-    def fork(self, process: str, role: str = "core", **changes: Any) -> Peer:
-        answer = self.ask_fork(process, role, **changes)
-        assert answer["type"] == "forked", answer
-        self.pids.append(answer["pid"])
-        return self.controller.wait_for_hello(process)
-
-    def ask_fork(self, process: str, role: str = "core", **changes: Any) -> dict[str, Any]:
-        fields = {
-            "process": process,
-            "role": role,
-            "device": "cpu:0",
-            "cores": [],
-            "log": str(self.run_directory / f"{process}.log"),
-            "temporary_directory": str(self.run_directory / "t" / process),
-        }
-        return self.controller.ask(self.zygote, "fork", **{**fields, **changes})
-
-    def assign(self, peer: Peer, other: Peer, script: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-        fields = {
-            "engine": "e-3",
-            "generation": {"epoch": 4, "counter": 9},
-            "names": ["m", "e-3"],
-            "path": "/m",
-            "arguments": script or {},
-            "environment": {},
-            "socket": "/x/f.sock",
-            "input_socket": "/x/in",
-            "output_socket": "/x/out",
-            "device": "cpu:0",
-            "cores": [],
-            "world_size": 1,
-            "peer_pid": other.hello["pid"],
-        }
-        return self.controller.ask(peer, "assign", **{**fields, **changes})
-
-    def wait_for_end(self, pid: int, seconds: float = 20) -> None:
-        self.controller.wait(f"end of {pid}", lambda: not alive(pid), seconds)
-
-    def exited(self, process: str) -> dict[str, Any]:
-        def find() -> dict[str, Any] | None:
-            events = (event for peer in self.controller.peers for event in peer.events("exited"))
-            return next((event for event in events if event["process"] == process), None)
-
-        return self.controller.wait(f"exited of {process}", find)
-
-    def close(self) -> None:
-        for pid in self.pids:
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(20)
-        self.controller.close()
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-@pytest.fixture
-def bench(run_directory: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(run_directory, getattr(request, "param", 300_000))
-    yield made
-    made.close()
+from worker_controller_vllm.control import Identity
+from worker_controller_vllm.zygote_loop import Zygote
 
 
 def test_the_zygote_says_who_it_is(bench: Bench) -> None:
@@ -186,8 +92,9 @@ def test_a_process_answers_while_it_computes(bench: Bench) -> None:
     idle = bench.controller.ask(peer, "ping")
     assert idle["progress"] == 0 and 0 < idle["private_bytes"] < 40 << 20
     bench.assign(peer, other, {"busy": True})
+    assert idle["cache_bytes"] == 0
     pong = bench.controller.ask(peer, "ping", seconds=10)
-    assert (pong["type"], pong["progress"]) == ("pong", 17)
+    assert (pong["type"], pong["progress"], pong["cache_bytes"]) == ("pong", 17, 4096)
 
 
 def test_only_an_idle_process_takes_an_assignment_that_makes_sense(bench: Bench) -> None:
@@ -340,3 +247,31 @@ def test_engines_do_not_depend_on_the_zygotes_life(bench: Bench) -> None:
     bench.process.kill()
     bench.process.wait(20)
     assert bench.controller.ask(peer, "ping")["type"] == "pong"
+
+
+def test_a_template_says_who_it_is(bench: Bench) -> None:
+    hello = bench.fork("p-2", "template").hello
+    assert (hello["role"], hello["state"], hello["device"], hello["pid"]) == (
+        "template",
+        "idle",
+        "cpu:0",
+        bench.pids[0],
+    )
+    assert hello.keys().isdisjoint({"engine", "generation", "versions"})
+
+
+@pytest.mark.parametrize("is_the_parent", [True, False])
+def test_only_the_zygote_itself_ends_its_children(monkeypatch: pytest.MonkeyPatch, is_the_parent: bool) -> None:
+    """Not a child of it that got to the end of the zygote's loop by mistake."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "set_wakeup_fd", lambda *_, **__: None)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    zygote = Zygote(Identity("/x", "p-1", "fake", 4, 1), {}, {})
+    zygote._children = {child.pid: "p-2"}
+    zygote._pid = os.getpid() if is_the_parent else os.getpid() + 1
+    zygote._control.finish(7)
+    try:
+        assert zygote.run() == 7
+        assert alive(child.pid) is not is_the_parent
+    finally:
+        child.communicate(b"\n")

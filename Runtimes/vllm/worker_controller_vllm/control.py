@@ -30,6 +30,9 @@ MAX_UNSENT_EVENTS = 1024
 MAX_UNSENT_ANSWERS = 256
 """Answers waiting for a peer that asks and does not read; beyond this the connection is ended."""
 
+REFUSABLE = frozenset({"fork", "prepare", "assign", "sleep", "wake"})
+"""Requests that are answered with `failed` when they make no sense."""
+
 EXIT_STOPPED = 0
 EXIT_FAILED = 1
 EXIT_ORPHANED = 3
@@ -236,7 +239,7 @@ class ControlLoop:
         except MessageError as error:
             logger.warning("a message was not understood: %s", error.reason)
             # A request that makes no sense fails; a frame of no known type is an error (docs/protocol.md).
-            if error.known_type in ("fork", "assign") and error.request is not None:
+            if error.known_type in REFUSABLE and error.request is not None:
                 return self.send(Failed(re=error.request, reason=error.reason))
             return self.send(Error(re=error.request, reason=error.reason))
         if isinstance(message, Welcome):

@@ -1,29 +1,30 @@
 """The core of an engine: scheduler, executor and, at world size 1, the worker with its device."""
 
 import itertools
-import os
-from argparse import ArgumentParser
 
-from worker_controller_vllm import engine_config
 from worker_controller_vllm.compat import config
 from worker_controller_vllm.compat import core as compat
+from worker_controller_vllm.compat.cache import LazyCache
 from worker_controller_vllm.engine_process import EngineProcess
-from worker_controller_vllm.messages import Assign
+from worker_controller_vllm.prepared import Preparing
+from worker_controller_vllm.threads import use_threads
 
 
-def run(process: EngineProcess, parser: ArgumentParser) -> None:
+def run(process: EngineProcess, prepare: Preparing) -> None:
     """The main thread of a core, from before its assignment to its end."""
     assignment = process.wait_for_assignment()
     try:
         config.name_process("EngineCore")
-        _use_threads(assignment)
-        _, engine_args, vllm_config = engine_config.make(parser, assignment)
+        use_threads(assignment.cores)
+        contents = prepare(assignment)
         process.stage_done("config")
         counter = _Counter()
         process.count_progress_with(counter.value)
+        cache = LazyCache()
+        process.measure_cache_with(cache.resident_bytes)
         compat.run_core(
-            vllm_config,
-            compat.log_stats_of(engine_args),
+            contents,
+            cache,
             assignment.input_socket,
             assignment.output_socket,
             process.stage_done,
@@ -31,17 +32,6 @@ def run(process: EngineProcess, parser: ArgumentParser) -> None:
         )
     except Exception as error:
         process.fail(error)
-
-
-def _use_threads(assignment: Assign) -> None:
-    """One thread for each processor that was picked for this engine; for each physical core where none was picked."""
-    import torch
-
-    allowed = os.sched_getaffinity(0)
-    if assignment.cores:
-        os.sched_setaffinity(0, assignment.cores)
-    used = os.sched_getaffinity(0)
-    torch.set_num_threads(compat.threads_for(used) if used == allowed else len(used))
 
 
 class _Counter:

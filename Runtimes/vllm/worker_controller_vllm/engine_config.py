@@ -1,4 +1,4 @@
-"""From an assignment to vLLM's arguments and configuration, the same in the front end and in the core."""
+"""From an assignment, or the order to prepare a template, to vLLM's arguments and configuration."""
 
 import hashlib
 import os
@@ -7,18 +7,20 @@ from typing import Any
 
 from worker_controller_vllm import arguments
 from worker_controller_vllm.compat import config as compat
-from worker_controller_vllm.messages import Assign
+from worker_controller_vllm.messages import Assign, Prepare
 from worker_controller_vllm.process_log import logger
 
 EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 """By its full name: the short `uni` is replaced by a multi-process executor on CPU, a class name is left alone."""
 
+CACHE_ARGUMENT = "kv-cache-memory-bytes"
 
-def make(parser: ArgumentParser, assignment: Assign) -> tuple[Namespace, Any, Any]:
-    """vLLM's parsed arguments, engine arguments and `VllmConfig`. Sets the assignment's environment."""
-    set_environment(assignment)
+
+def make(parser: ArgumentParser, order: Assign | Prepare, socket: str) -> tuple[Namespace, Any, Any]:
+    """vLLM's parsed arguments, engine arguments and `VllmConfig`. Sets the order's environment."""
+    set_environment(order)
     compat.inspect_models_in_process()
-    args = arguments.parse(parser, _fixed(assignment), with_defaults(assignment.arguments))
+    args = arguments.parse(parser, _fixed(order, socket), with_defaults(order.arguments))
     compat.check_arguments(args)
     engine_args, config = compat.make_engine_config(args)
     if (size := compat.world_size(config)) != 1:
@@ -26,16 +28,26 @@ def make(parser: ArgumentParser, assignment: Assign) -> tuple[Namespace, Any, An
     return args, engine_args, config
 
 
-def set_environment(assignment: Assign) -> None:
-    """Sets the assignment's environment, and takes away what would override the controller's decisions."""
-    os.environ.update(assignment.environment)
+def set_environment(order: Assign | Prepare) -> None:
+    """Sets the order's environment, and takes away what would override the controller's decisions."""
+    os.environ.update(order.environment)
     owned = {"VLLM_API_KEY": "clients' keys are the controller's concern, and its gateway sends none to an engine"}
-    if "kv-cache-memory-bytes" in _names(assignment.arguments):
+    if CACHE_ARGUMENT in _names(order.arguments):
         owned["VLLM_CPU_KVCACHE_SPACE"] = "'kv-cache-memory-bytes' is given, which it would override"
     for name, why in owned.items():
         if os.environ.pop(name, None) is not None:
             logger.warning("%s is not used: %s", name, why)
-    # vLLM draws a random name in each process that it did not start itself; here both must find the same buffer.
+
+
+def cache_bytes(assignment: Assign) -> int | None:
+    """The size of the KV cache that an assignment names."""
+    given = {name.replace("_", "-"): value for name, value in assignment.arguments.items()}
+    return given.get(CACHE_ARGUMENT)
+
+
+def name_shared_buffer(assignment: Assign) -> None:
+    """Names the shared memory of multimodal inputs, which both processes of an engine must find."""
+    # vLLM draws a random name in each process that it did not start itself.
     if compat.SHARED_BUFFER not in assignment.environment and compat.names_shared_buffer():
         os.environ[compat.SHARED_BUFFER] = shared_buffer_name(assignment)
 
@@ -61,11 +73,11 @@ def _names(given: dict[str, Any]) -> set[str]:
     return {name.replace("_", "-") for name, value in given.items() if value is not None}
 
 
-def _fixed(assignment: Assign) -> list[str]:
+def _fixed(order: Assign | Prepare, socket: str) -> list[str]:
     return [
-        f"--model={assignment.path}",
-        f"--uds={assignment.socket}",
+        f"--model={order.path}",
+        f"--uds={socket}",
         f"--distributed-executor-backend={EXECUTOR}",
         "--served-model-name",
-        *assignment.names,
+        *order.names,
     ]

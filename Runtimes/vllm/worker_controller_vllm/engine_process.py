@@ -9,10 +9,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, ControlLoop, Identity
+from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, ControlLoop
+from worker_controller_vllm.errors import one_line
 from worker_controller_vllm.memory import private_bytes
 from worker_controller_vllm.messages import (
     PROTOCOL_VERSION,
@@ -25,15 +27,14 @@ from worker_controller_vllm.messages import (
     Message,
     Ping,
     Pong,
+    Sleep,
     Stage,
     Stop,
+    Wake,
 )
 from worker_controller_vllm.process_log import flush_output, logger
+from worker_controller_vllm.runtime import Birth, Role
 from worker_controller_vllm.stages import Stages
-
-MAX_ERROR_CHARACTERS = 500
-
-_MESSAGES_ONLY = {"include_url": False, "include_context": False, "include_input": False}
 
 STAGES = {
     "front_end": ("config", "app", "listen"),
@@ -42,21 +43,31 @@ STAGES = {
 """The stages that each role reports, in their order (docs/protocol.md)."""
 
 
+Suspension = Callable[[Sleep | Wake], Future[None]]
+"""Carries out vLLM's sleep or the end of it."""
+
+
+def _nothing() -> int:
+    return 0
+
+
 class EngineProcess:
     """One forked process of an engine, front end or core."""
 
-    def __init__(self, identity: Identity, role: str, device: str, zygote: int) -> None:
-        self.role = role
-        self._zygote = zygote
-        self._identity = identity
-        self._device = device
+    def __init__(self, birth: Birth) -> None:
+        self.role = birth.role
+        self._parent = birth.parent
+        self._identity = birth.identity
+        self._device = birth.device
         self._assignment: Assign | None = None
         self._assigned: queue.SimpleQueue[Assign] = queue.SimpleQueue()
-        self._progress: Callable[[], int] = lambda: 0
+        self._progress: Callable[[], int] = _nothing
+        self._cache_bytes: Callable[[], int] = _nothing
+        self._suspension: Suspension | None = None
         self._stages = Stages()
         self._peer_fd = -1
         self._stopping = False
-        self._control = ControlLoop(identity, self._hello, self._handle)
+        self._control = ControlLoop(birth.identity, self._hello, self._handle)
 
     def start(self) -> None:
         """Dials the controller on a thread of its own. The process ends when that loop ends."""
@@ -69,6 +80,14 @@ class EngineProcess:
     def count_progress_with(self, counter: Callable[[], int]) -> None:
         """Names the counter that `pong` reports; it must be cheap and safe to call from another thread."""
         self._progress = counter
+
+    def measure_cache_with(self, measure: Callable[[], int]) -> None:
+        """Names what tells the resident bytes of the KV cache; called from another thread."""
+        self._cache_bytes = measure
+
+    def suspend_with(self, suspension: Suspension) -> None:
+        """Names what carries out `sleep` and `wake`; called from another thread, answered when its future is done."""
+        self._suspension = suspension
 
     def stage_done(self, stage: str) -> None:
         """Reports the end of the current stage of the start."""
@@ -125,9 +144,11 @@ class EngineProcess:
 
     def _handle(self, message: Message) -> None:
         if isinstance(message, Ping):
-            self._control.send(Pong(re=message.id, progress=self._progress(), private_bytes=private_bytes()))
+            self._pong(message)
         elif isinstance(message, Assign):
             self._assign(message)
+        elif isinstance(message, Sleep | Wake):
+            self._suspend(message)
         elif isinstance(message, Stop):
             self._stopping = True
             self._control.send(Done(re=message.id))
@@ -135,6 +156,35 @@ class EngineProcess:
         else:
             reason = f"a {self.role} does not take '{message.TYPE}'"
             self._control.send(Error(re=getattr(message, "id", None), reason=reason))
+
+    def _pong(self, ping: Ping) -> None:
+        self._control.send(
+            Pong(
+                re=ping.id,
+                progress=self._progress(),
+                private_bytes=private_bytes(),
+                cache_bytes=self._cache_bytes(),
+            )
+        )
+
+    def _suspend(self, order: Sleep | Wake) -> None:
+        assignment = self._assignment
+        if assignment is None or assignment.generation != order.generation:
+            return self._control.send(Failed(re=order.id, reason=f"{order.engine} is not here"))
+        if self._suspension is None:
+            return self._control.send(Failed(re=order.id, reason=f"{order.engine} is not ready"))
+
+        def answer(outcome: Future[None]) -> None:
+            if outcome.cancelled():
+                return self._control.send(Failed(re=order.id, reason=f"{order.engine} is ending"))
+            error = outcome.exception()
+            done = Done(re=order.id) if error is None else Failed(re=order.id, reason=one_line(error))
+            self._control.send(done)
+
+        try:
+            self._suspension(order).add_done_callback(answer)
+        except RuntimeError as error:  # Its event loop is closed.
+            self._control.send(Failed(re=order.id, reason=one_line(error)))
 
     def _assign(self, assignment: Assign) -> None:
         reason = self._reason_against(assignment)
@@ -155,7 +205,7 @@ class EngineProcess:
         except (OSError, OverflowError) as error:
             return f"peer {pid}: {error.strerror if isinstance(error, OSError) else error}"
         # Looked at only now: as long as the descriptor's process lives, its pid is given to no other.
-        if is_another_process(pid, self._zygote, self._control.controller_pid()):
+        if is_another_process(pid, self._parent, self._control.controller_pid()):
             os.close(descriptor)
             return f"peer {pid} is another process"
         self._peer_fd = descriptor
@@ -181,50 +231,31 @@ class EngineProcess:
         os._exit(EXIT_ALONE)
 
 
-def is_another_process(pid: int, zygote: int, controller: int | None) -> bool:
-    """Whether `pid`, the peer's when the controller named it, was given to a process that is no child of `zygote`.
+def as_role(play: Callable[["EngineProcess"], None]) -> Role:
+    """The role of a process whose main thread plays `play`."""
 
-    False where it cannot be told: when the zygote is gone (then its children, this one too, have new parents), and for
-    a peer whose own zygote, an earlier one, is: the controller or init is its parent now.
+    def run(birth: Birth) -> int:
+        process = EngineProcess(birth)
+        process.start()
+        play(process)
+        return EXIT_STOPPED
+
+    return run
+
+
+def is_another_process(pid: int, parent_of_both: int, controller: int | None) -> bool:
+    """Whether `pid`, the peer's when the controller named it, was given to a process that our own parent did not fork.
+
+    False where it cannot be told: when that parent is gone (then its children, this one too, have new parents), and for
+    a peer whose own parent, an earlier zygote, is: the controller or init is its parent now.
     """
     try:
         parent = parent_of(pid)
     except OSError:
-        return os.getppid() == zygote  # It ended, and was reaped, since its pidfd was opened.
-    return parent not in (zygote, controller, 1) and os.getppid() == zygote
+        return os.getppid() == parent_of_both  # It ended, and was reaped, since its pidfd was opened.
+    return parent not in (parent_of_both, controller, 1) and os.getppid() == parent_of_both
 
 
 def parent_of(pid: int) -> int:
     # Field 4, counted behind the name, which may hold anything: process titles are set.
     return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
-
-
-def one_line(error: BaseException) -> str:
-    """The last line of an exception as Python prints it, short enough for a `stage`."""
-    if messages := validation_messages(error):
-        return "; ".join(messages)[:MAX_ERROR_CHARACTERS]
-    name, text = type(error).__name__, str(error).strip()
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    # An ArgumentsError's text is written for people already; others need their type to be understood.
-    if name != "ArgumentsError":
-        line = f"{name}: {line}" if line else name
-    return line[:MAX_ERROR_CHARACTERS]
-
-
-def validation_messages(error: BaseException) -> list[str]:
-    """What a pydantic `ValidationError` says, without its heading, its types and the whole input; else nothing.
-
-    Known by its shape: this module must not import pydantic, nor anything else that a runtime brings.
-    """
-    if type(error).__name__ != "ValidationError" or not callable(errors := getattr(error, "errors", None)):
-        return []
-    try:
-        return [_validation_message(found) for found in errors(**_MESSAGES_ONLY)]
-    except (TypeError, KeyError):
-        return []  # Another library's ValidationError.
-
-
-def _validation_message(found: dict[str, Any]) -> str:
-    place = ".".join(map(str, found.get("loc", ())))
-    text = " ".join(found["msg"].removeprefix("Value error, ").split())
-    return f"{place}: {text}" if place else text

@@ -26,8 +26,11 @@ FOR_ALL = {
     "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
 }
 
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
 _EXECUTED = "WORKER_CONTROLLER_ZYGOTE_EXECUTED"
 _SAVED_PREFIX = "WORKER_CONTROLLER_SAVED_"
+_TO_RESTORE = "WORKER_CONTROLLER_TO_RESTORE"
 _RUNTIME_LIBRARIES = ("libomp", "libgomp", "libiomp")
 
 
@@ -48,14 +51,43 @@ def prepared(environment: dict[str, str]) -> dict[str, str]:
         if name in environment:
             environment[_SAVED_PREFIX + name] = environment[name]
         environment[name] = value
+    environment[_TO_RESTORE] = "1"
     preload = stock_preload(environment.get("LD_PRELOAD", ""))
     if preload:
         environment["LD_PRELOAD"] = preload
+    environment["GLIBC_TUNABLES"] = tunables(environment.get("GLIBC_TUNABLES", ""), huge_pages_are_offered())
     return environment
 
 
+def huge_pages_are_offered(setting: Path = HUGE_PAGES) -> bool:
+    """Whether the kernel gives huge pages to who asks for them; where it gives them to all, nothing is to be done."""
+    try:
+        return "[madvise]" in setting.read_text()
+    except OSError:
+        return False
+
+
+def tunables(present: str, huge_pages: bool) -> str:
+    """glibc's tunables with ours for `malloc`; the user's own settings of the same ones are kept.
+
+    Huge pages: loading a model is mostly page faults otherwise, 1.4 million of 4 KiB for 3 GB of weights that are
+    written twice. One arena: what one thread frees, the next one uses, instead of each keeping a hundred MB of its own.
+    """
+    wanted = {"glibc.malloc.arena_max": "1"}
+    if huge_pages:
+        wanted["glibc.malloc.hugetlb"] = "1"
+    return ":".join(
+        filter(None, [present, *(f"{name}={value}" for name, value in wanted.items() if name not in present)])
+    )
+
+
 def restore_for_child() -> None:
-    """In a forked child: puts the zygote-only names back to what the user had."""
+    """In a forked child of the zygote: puts the zygote-only names back to what the user had.
+
+    Done once: the children of a template have what their model sets.
+    """
+    if os.environ.pop(_TO_RESTORE, None) is None:
+        return
     for name in ZYGOTE_ONLY:
         saved = os.environ.pop(_SAVED_PREFIX + name, None)
         if saved is None:

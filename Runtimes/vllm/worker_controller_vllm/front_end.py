@@ -3,16 +3,16 @@
 import asyncio
 import os
 import socket
-from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
-from worker_controller_vllm import engine_config
-from worker_controller_vllm.compat import fallback
+from worker_controller_vllm import application
 from worker_controller_vllm.compat import front_end as compat
 from worker_controller_vllm.compat.config import name_process
 from worker_controller_vllm.engine_process import EngineProcess
-from worker_controller_vllm.messages import Assign
+from worker_controller_vllm.messages import Assign, Sleep, Wake
+from worker_controller_vllm.prepared import Prepared, Preparing
 from worker_controller_vllm.process_log import logger
 
 BACKLOG = 2048
@@ -23,7 +23,7 @@ _CORE_END_SECONDS = 30.0
 """How long a front end whose engine died leaves it to the core to say why and end first."""
 
 
-def run(process: EngineProcess, parser: ArgumentParser) -> None:
+def run(process: EngineProcess, prepare: Preparing) -> None:
     """The main thread of a front end, from before its assignment to its end."""
     import uvloop
 
@@ -32,62 +32,86 @@ def run(process: EngineProcess, parser: ArgumentParser) -> None:
         # First of all: the core, loading at the same time, must find its front end's sockets.
         addresses = compat.client_addresses(assignment.input_socket, assignment.output_socket)
         name_process("APIServer")
-        args, engine_args, config = engine_config.make(parser, assignment)
-        compat.log_server_start(args)
-        compat.skip_needless_processors()
+        contents = prepare(assignment)
+        if not contents.is_application_settled:
+            compat.log_server_start(contents.args)
+            compat.skip_needless_processors()
         process.stage_done("config")
-        uvloop.run(_serve(process, assignment, args, engine_args, config, addresses))
+        uvloop.run(_serve(process, assignment, contents, addresses))
     except Exception as error:
         process.fail(error)
 
 
-async def _serve(
-    process: EngineProcess,
-    assignment: Assign,
-    args: Namespace,
-    engine_args: Any,
-    config: Any,
-    addresses: dict[str, Any],
-) -> None:
-    early, app, tasks = await _build_early(config, args)
-    if app is not None:
+async def _serve(process: EngineProcess, assignment: Assign, contents: Prepared, addresses: dict[str, Any]) -> None:
+    early = contents.application
+    if early is None and not contents.is_application_settled:
+        early = await application.build_early(contents)
+    server = None
+    if early is not None:
         process.stage_done("app")
-    expected = (tasks, config.model_config.max_model_len)
-    engine = compat.connect_engine(early, engine_args, config, addresses)
+        compat.serve_under(early.app, contents.args)
+        # Before the core is there: nobody is sent here until `listen` is told.
+        server = await _Server.start(early.engine, early.app, contents, assignment.socket)
+    config = contents.config
+    expected = (early.tasks if early else None, config.model_config.max_model_len)
+    engine = compat.connect_engine(early.engine if early else None, contents.engine_args, config, addresses)
     await engine.reset_mm_cache()
     found = (tuple(await engine.get_supported_tasks()), config.model_config.max_model_len)
-    if app is not None and found != expected:
+    if server is not None and found != expected:
         logger.warning("the application is built again: the core serves %s, expected was %s", found, expected)
-        app = None
-    if app is None:
-        app = await compat.build_application(engine, args, found[0])
-        if tasks is None or early is None:
+        await server.stop()
+        server = None
+    if server is None:
+        app = await compat.build_application(engine, contents.args, found[0])
+        if early is None:
             process.stage_done("app")
+        server = await _Server.start(engine, app, contents, assignment.socket)
     died = compat.death_of(engine)
-    serving = asyncio.create_task(compat.serve_application(engine, app, args, _listen(assignment.socket)))
-    await _until_started(app, serving)
+    process.suspend_with(_suspension(engine))
     process.stage_done("listen")
     try:
-        await (await serving)
+        await server.wait()
     finally:
         await _let_dead_core_end_first(died)
 
 
-async def _build_early(config: Any, args: Namespace) -> tuple[Any | None, Any | None, tuple[str, ...] | None]:
-    """The engine object, the application and the tasks that it was built for, before the core is ready.
+class _Server:
+    """vLLM's HTTP server of one application, from when it accepts to its end."""
 
-    Only for models whose tasks are known by then; adapters are loaded into a running engine while the application is
-    built. Whatever goes wrong here is tried again when the engine is there, and reported then.
-    """
-    tasks = compat.predicted_tasks(config)
-    if tasks is None or args.lora_modules:
-        return None, None, None
-    try:
-        engine = compat.make_early_engine(config)
-        return engine, await compat.build_application(engine, args, tasks), tasks
-    except (AttributeError, ImportError, TypeError) as error:
-        fallback("building the application before the core is ready", error)
-        return None, None, None
+    def __init__(self, app: Any, path: str, serving: asyncio.Task) -> None:
+        self._app = app
+        self._path = path
+        self._serving = serving
+
+    @classmethod
+    async def start(cls, engine: Any, app: Any, contents: Prepared, path: str) -> "_Server":
+        """Returns when uvicorn accepts; a server that ends before raises what ended it."""
+        serving = asyncio.create_task(compat.serve_application(engine, app, contents.args, _listen(path)))
+        while not getattr(getattr(app.state, "server", None), "started", False):
+            if serving.done():
+                serving.result()
+                raise RuntimeError("the HTTP server ended before it had started")
+            await asyncio.sleep(_STARTED_POLL_SECONDS)
+        return cls(app, path, serving)
+
+    async def wait(self) -> None:
+        await (await self._serving)
+
+    async def stop(self) -> None:
+        self._app.state.server.should_exit = True
+        await self.wait()
+        os.unlink(self._path)
+
+
+def _suspension(engine: Any) -> Callable[[Sleep | Wake], Future[None]]:
+    """vLLM's own sleep of the engine, for devices whose memory no template can keep. Never run on a GPU."""
+    loop = asyncio.get_running_loop()
+
+    def carry_out(order: Sleep | Wake) -> Future[None]:
+        call = engine.sleep(order.level) if isinstance(order, Sleep) else engine.wake_up()
+        return asyncio.run_coroutine_threadsafe(call, loop)
+
+    return carry_out
 
 
 async def _let_dead_core_end_first(died: Callable[[], bool]) -> None:
@@ -111,12 +135,3 @@ def _listen(path: str) -> socket.socket:
         os.umask(before)
     listener.listen(BACKLOG)
     return listener
-
-
-async def _until_started(app: Any, serving: asyncio.Task) -> None:
-    """Returns when uvicorn accepts; a server that ends before raises what ended it."""
-    while not getattr(getattr(app.state, "server", None), "started", False):
-        if serving.done():
-            serving.result()
-            raise RuntimeError("the HTTP server ended before it had started")
-        await asyncio.sleep(_STARTED_POLL_SECONDS)

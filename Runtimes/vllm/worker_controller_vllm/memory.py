@@ -1,6 +1,12 @@
-"""What a process owns alone."""
+"""What a process owns alone, and giving back what it does not use."""
 
+import ctypes
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+_PR_SET_THP_DISABLE = 41
 
 
 def private_bytes(pid: int | str = "self") -> int:
@@ -17,3 +23,36 @@ def private_bytes(pid: int | str = "self") -> int:
     except OSError:
         return 0
     return total
+
+
+def resident_bytes(address: int, size: int) -> int:
+    """How much of a piece of this process's memory is in pages that are there, whole pages counted."""
+    start = address - address % mmap.PAGESIZE
+    length = address + size - start
+    present = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(length), present) != 0:
+        raise OSError(ctypes.get_errno(), "mincore")
+    return (len(present.raw) - present.raw.count(0)) * mmap.PAGESIZE
+
+
+def give_back_free_memory() -> None:
+    """Returns to the kernel what the C library keeps for later allocations. Does nothing with another C library."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@contextmanager
+def small_pages() -> Iterator[None]:
+    """While it is active, memory that this process first writes to comes in small pages.
+
+    A large allocation is written to at its very beginning, by the allocator: with huge pages each would hold 2 MiB of
+    memory, though nobody has used it yet.
+    """
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(_PR_SET_THP_DISABLE, 0, 0, 0, 0)

@@ -88,7 +88,7 @@ class Refused(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Fork(Message):
-    """Asks a zygote for a new process."""
+    """Asks a zygote or a template for a new process."""
 
     TYPE = "fork"
     id: int
@@ -121,7 +121,7 @@ class Failed(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Exited(Message):
-    """A zygote reaped a child."""
+    """A zygote or template reaped a child."""
 
     TYPE = "exited"
     process: str
@@ -153,8 +153,37 @@ class Assign(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prepare(Message):
+    """Tells a template its model, or to load the weights of the one that it has."""
+
+    TYPE = "prepare"
+    id: int
+    deadline_ms: float | None = None
+    model: str
+    names: list[str]
+    path: str
+    arguments: dict[str, Any]
+    environment: dict[str, str]
+    device: str
+    cores: list[int]
+    weights: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Message):
+    """A template is ready to fork, or could not be made (`error`)."""
+
+    TYPE = "prepared"
+    model: str
+    weights: bool
+    stages: list[dict[str, Any]]
+    private_bytes: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accepted(Message):
-    """The assignment is taken; stages follow."""
+    """The assignment, or the order to prepare, is taken; its outcome follows."""
 
     TYPE = "accepted"
     re: int
@@ -189,6 +218,30 @@ class Pong(Message):
     re: int
     progress: int
     private_bytes: int
+    cache_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleep(Message):
+    """Asks a front end for vLLM's sleep: the engine lets go of device memory, and keeps its processes."""
+
+    TYPE = "sleep"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+    level: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wake(Message):
+    """Ends that sleep."""
+
+    TYPE = "wake"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +255,7 @@ class Stop(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Done(Message):
-    """Answers `stop`; the process ends right after."""
+    """Answers `stop` (the process ends right after), `sleep` and `wake`."""
 
     TYPE = "done"
     re: int

@@ -1,15 +1,17 @@
 """The vLLM runtime: what its zygote imports and pays for once, and the roles of its children."""
 
-import functools
 import gc
 import importlib
 import platform
 from importlib import resources
 
-from worker_controller_vllm import compat, core, front_end
+from worker_controller_vllm import compat, core, front_end, template_process
 from worker_controller_vllm.compat import zygote
+from worker_controller_vllm.engine_process import as_role
+from worker_controller_vllm.prepared import from_scratch
 from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.runtime import Role
+from worker_controller_vllm.template import VllmPreparation
 
 MODULES_FILE = "preloaded_modules.txt"
 """Modules that a first engine in a process was seen to import, one a line; how it was measured is said in the file."""
@@ -30,8 +32,9 @@ class VllmRuntime:
         zygote.load_general_plugins()
         zygote.register_kernel_overrides_once()
         self.roles = {
-            "front_end": functools.partial(front_end.run, parser=parser),
-            "core": functools.partial(core.run, parser=parser),
+            "front_end": as_role(lambda process: front_end.run(process, from_scratch(parser))),
+            "core": as_role(lambda process: core.run(process, from_scratch(parser))),
+            "template": lambda birth: template_process.run(birth, lambda: VllmPreparation(parser)),
         }
         # All that lives now lives as long as the zygote: no collection, here or in a child, needs to look at it again
         # (over a second each), nor write to its pages, which children share.

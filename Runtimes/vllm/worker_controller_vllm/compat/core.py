@@ -1,13 +1,14 @@
 """vLLM's engine core, with its stages reported and without a handshake."""
 
 import gc
-import platform
 import threading
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback
+from worker_controller_vllm.compat.cache import LazyCache
+from worker_controller_vllm.compat.loading import parallel_repacking
+from worker_controller_vllm.prepared import Prepared
 
 Mark = Callable[[str], None]
 """Reports the end of a stage of the core's start."""
@@ -21,7 +22,12 @@ def log_stats_of(engine_args: Any) -> bool:
 
 
 def run_core(
-    config: Any, log_stats: bool, input_socket: str, output_socket: str, mark: Mark, count_step: Callable[[], None]
+    contents: Prepared,
+    cache: LazyCache,
+    input_socket: str,
+    output_socket: str,
+    mark: Mark,
+    count_step: Callable[[], None],
 ) -> None:
     """vLLM's own core, with known addresses instead of a handshake; serves until it is ended.
 
@@ -33,7 +39,6 @@ def run_core(
     from vllm.logger import configure_logging_if_needed
     from vllm.v1.engine import core
     from vllm.v1.engine.utils import EngineZmqAddresses
-    from vllm.v1.executor import Executor
 
     for name in ("_perform_handshakes", "_initialize_kv_caches", "_process_engine_step"):
         if not hasattr(core.EngineCoreProc, name):
@@ -52,7 +57,8 @@ def run_core(
             vllm_config.__post_init__()  # As the stock handshake does at its end.
 
         def _initialize_kv_caches(self, vllm_config: Any) -> Any:
-            result = super()._initialize_kv_caches(vllm_config)
+            with cache:
+                result = super()._initialize_kv_caches(vllm_config)
             mark("kv_cache")
             return result
 
@@ -72,12 +78,30 @@ def run_core(
     # `run_engine_core` makes an `EngineCoreProc` by its module's name for it, and brings signals and error reports.
     core.EngineCoreProc = Core
     Core.run_engine_core(
-        vllm_config=config,
+        vllm_config=contents.config,
         local_client=True,
         handshake_address="",
-        executor_class=_marking_executor(Executor.get_class(config), mark),
-        log_stats=log_stats,
+        executor_class=_executor_maker(contents, mark),
+        log_stats=log_stats_of(contents.engine_args),
     )
+
+
+def _executor_maker(contents: Prepared, mark: Mark) -> Callable[[Any], Any]:
+    """What the core calls for its executor: the template's, where there is one."""
+    from vllm.v1.executor import Executor
+
+    executor = contents.executor
+    if executor is None:
+        return _marking_executor(Executor.get_class(contents.config), mark)
+
+    def adopt(config: Any) -> Any:
+        mark("attach")
+        if not executor.is_loaded:
+            executor.load()
+        mark("load")
+        return executor
+
+    return adopt
 
 
 def _marking_executor(base: type, mark: Mark) -> type:
@@ -98,7 +122,8 @@ def _marking_executor(base: type, mark: Mark) -> type:
 
     class MarkingExecutor(base):
         def _init_executor(self) -> None:
-            super()._init_executor()
+            with parallel_repacking():
+                super()._init_executor()
             mark("load")
 
     return MarkingExecutor
@@ -163,19 +188,3 @@ def kept_promise(name: str) -> property:
         instance.__dict__[own] = value
 
     return property(get, set_to)
-
-
-def threads_for(processors: Collection[int], topology: Path = Path("/sys/devices/system/cpu")) -> int:
-    """How many threads compute on `processors`: one for each physical core, where stock vLLM uses one sibling of each.
-
-    As in `vllm.utils.ompmultiprocessing`, which counts only where it may start the worker's process itself, and then
-    also keeps to one NUMA node and leaves a processor free. Neither is done here, where threads are not pinned.
-    """
-    if platform.machine() not in ("x86_64", "s390x"):
-        return len(processors)
-    try:
-        siblings = {(topology / f"cpu{number}/topology/thread_siblings_list").read_text() for number in processors}
-    except OSError as error:
-        fallback("computing on one thread for each physical core", error)
-        return len(processors)
-    return len(siblings)

@@ -63,7 +63,7 @@ def predicted_tasks(config: Any) -> tuple[str, ...] | None:
         return None
 
 
-def make_early_engine(config: Any) -> Any:
+def make_early_engine(config: Any, tasks: tuple[str, ...]) -> Any:
     """An `AsyncLLM` that is not connected yet: it has what the application reads while it is built.
 
     `connect_engine` later runs the constructor on this same object, so that the application holds the real engine and
@@ -77,6 +77,13 @@ def make_early_engine(config: Any) -> Any:
         def __del__(self) -> None:
             if hasattr(self, "engine_core"):
                 super().__del__()
+
+        async def get_supported_tasks(self) -> tuple[str, ...]:
+            return await super().get_supported_tasks() if hasattr(self, "engine_core") else tasks
+
+        @property
+        def errored(self) -> bool:
+            return hasattr(self, "engine_core") and super().errored
 
     engine = EarlyEngine.__new__(EarlyEngine)
     engine.vllm_config = config
@@ -141,6 +148,17 @@ async def build_application(engine: Any, args: Namespace, tasks: tuple[str, ...]
     app = build_app(args, tasks, engine.model_config)
     await init_app_state(engine, app.state, args, tasks)
     return app
+
+
+def serve_under(app: Any, args: Namespace) -> None:
+    """Names an application that is built already: its list of names is replaced in place, as all its parts have it."""
+    from vllm.entrypoints.openai.models.protocol import BaseModelPath
+
+    models = app.state.openai_serving_models
+    if models.registry.base_model_paths is not models.base_model_paths:
+        raise RuntimeError(f"this vLLM's names of models are not as in {', '.join(CHECKED_VERSIONS)}")
+    names = args.served_model_name
+    models.base_model_paths[:] = [BaseModelPath(name=name, model_path=args.model) for name in names]
 
 
 def serve_application(engine: Any, app: Any, args: Namespace, sock: Any) -> Coroutine[Any, Any, Any]:

@@ -1,0 +1,118 @@
+"""Weights that are repacked side by side, on modules that stand in for vLLM's."""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from stand_in import stand_in
+
+from worker_controller_vllm.compat.loading import parallel_repacking
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Two of torch's, whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+class World:
+    """vLLM's loader, as it was checked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[tuple[str, bool]] = []
+        self.together = threading.Barrier(2)
+        self.layers: Any = stand_in(
+            monkeypatch, "vllm.model_executor.layers.utils", dispatch_cpu_unquantized_gemm=self._repack
+        )
+        self.loading: Any = stand_in(
+            monkeypatch, "vllm.model_executor.model_loader.utils", is_deferred_attention_layer=lambda layer: False
+        )
+
+    def repack(self, *layers: str) -> None:
+        for layer in layers:
+            self.layers.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)
+
+    def finish(self) -> list[tuple[str, bool]]:
+        """What vLLM asks first when all linear layers are through; what was repacked by then."""
+        assert self.loading.is_deferred_attention_layer("attention") is False
+        return sorted(self.done)
+
+    def _repack(self, layer: str, remove_weight: bool) -> None:
+        if layer == "broken":
+            raise ValueError("a weight of no known shape")
+        if layer.startswith("pair"):
+            self.together.wait(20)  # Comes back only when another one is being repacked.
+        self.done.append((layer, remove_weight))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_layers_are_repacked_at_the_same_time_and_all_before_anything_else(world: World) -> None:
+    with parallel_repacking():
+        world.repack("pair 1", "pair 2", "other")
+        assert world.finish() == [("other", True), ("pair 1", True), ("pair 2", True)]
+        world.repack("late")
+    assert ("late", True) in world.done
+    assert torch.get_num_threads() == 2
+
+
+def test_what_goes_wrong_in_a_layer_ends_the_loading(world: World) -> None:
+    stock = world.layers.dispatch_cpu_unquantized_gemm
+    with pytest.raises(ValueError, match="of no known shape"), parallel_repacking():
+        world.repack("broken", "other")
+        world.finish()
+    assert world.layers.dispatch_cpu_unquantized_gemm is stock
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_vllm_is_as_it_was_afterwards(world: World, fails: bool) -> None:
+    stock = (world.layers.dispatch_cpu_unquantized_gemm, world.loading.is_deferred_attention_layer)
+    before = threading.active_count()
+    try:
+        with parallel_repacking():
+            assert world.layers.dispatch_cpu_unquantized_gemm is not stock[0]
+            world.repack("one")
+            if fails:
+                raise OSError("a file that cannot be read")
+    except OSError:
+        assert fails
+    assert (world.layers.dispatch_cpu_unquantized_gemm, world.loading.is_deferred_attention_layer) == stock
+    assert threading.active_count() == before and torch.get_num_threads() == 2
+
+
+def test_one_thread_has_nobody_to_share_with(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    torch.set_num_threads(1)
+    stock = world.layers.dispatch_cpu_unquantized_gemm
+    with parallel_repacking():
+        assert world.layers.dispatch_cpu_unquantized_gemm is stock
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("lacking", ["module", "repacking", "parameters", "question"])
+def test_with_another_loader_vllm_repacks_as_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lacking: str
+) -> None:
+    if lacking == "module":
+        stand_in(monkeypatch, "vllm.model_executor.layers")
+        monkeypatch.delitem(sys.modules, "vllm.model_executor.layers.utils")
+    elif lacking == "repacking":
+        del world.layers.dispatch_cpu_unquantized_gemm
+    elif lacking == "parameters":
+        world.layers.dispatch_cpu_unquantized_gemm = lambda layer: None
+    else:
+        del world.loading.is_deferred_attention_layer
+    found = dict(vars(world.layers))
+    with caplog.at_level(logging.WARNING), parallel_repacking():
+        assert dict(vars(world.layers)) == found
+    (record,) = caplog.records
+    assert record.getMessage().startswith("repacking weights in parallel: vLLM's stock behaviour is kept (")

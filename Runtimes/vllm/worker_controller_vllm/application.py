@@ -1,0 +1,22 @@
+"""vLLM's OpenAI application, built before the engine that it serves is there."""
+
+from worker_controller_vllm.compat import fallback
+from worker_controller_vllm.compat import front_end as compat
+from worker_controller_vllm.prepared import Application, Prepared
+
+
+async def build_early(contents: Prepared) -> Application | None:
+    """The application and what it was built for; None where only a running engine can tell.
+
+    Only for models whose tasks are known by then; adapters are loaded into a running engine while the application is
+    built. Whatever goes wrong here is tried again when the engine is there, and reported then.
+    """
+    tasks = compat.predicted_tasks(contents.config)
+    if tasks is None or contents.args.lora_modules:
+        return None
+    try:
+        engine = compat.make_early_engine(contents.config, tasks)
+        return Application(engine, await compat.build_application(engine, contents.args, tasks), tasks)
+    except (AttributeError, ImportError, TypeError) as error:
+        fallback("building the application before the core is ready", error)
+        return None

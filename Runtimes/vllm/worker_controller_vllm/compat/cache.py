@@ -1,0 +1,50 @@
+"""The KV cache on CPU, from memory that the kernel zeroes when a page is first used."""
+
+import mmap
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from worker_controller_vllm.memory import resident_bytes
+
+SMALLEST = 1 << 20
+"""Smaller tensors are not worth a mapping of their own."""
+
+
+class LazyCache(TorchFunctionMode):
+    """While it is active, `torch.zeros` of a large CPU tensor maps memory instead of writing zeros to it.
+
+    vLLM allocates its KV cache with `torch.zeros`, which costs 0.3 s for each GiB at every start. Pages are small on
+    purpose: a request touches a little in each layer's part, and would have a huge page zeroed for each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mappings: list[tuple[int, int]] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function is torch.zeros and (tensor := self._map(args, kwargs)) is not None:
+            return tensor
+        return function(*args, **kwargs)
+
+    def resident_bytes(self) -> int:
+        """How much of the mapped memory is in use."""
+        return sum(resident_bytes(start, size) for start, size in self._mappings)
+
+    def _map(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
+        """The tensor; None for a call of another form than the allocation's: one size in bytes, on the CPU."""
+        if len(args) != 1 or not isinstance(args[0], int) or set(kwargs) - {"dtype", "device"}:
+            return None
+        device = kwargs.get("device")
+        if kwargs.get("dtype") is not torch.int8 or args[0] < SMALLEST:
+            return None
+        if device is not None and torch.device(device).type != "cpu":
+            return None
+        memory = mmap.mmap(-1, args[0], flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        # Small pages, also where the kernel makes huge ones unasked.
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        tensor = torch.frombuffer(memory, dtype=torch.int8)  # Keeps the mapping alive.
+        self._mappings.append((tensor.data_ptr(), args[0]))
+        return tensor

@@ -1,0 +1,73 @@
+"""Weights at memory speed: matrices are repacked side by side, each on one thread."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from worker_controller_vllm.compat import fallback
+from worker_controller_vllm.compat.threads import set_thread_count
+
+
+@contextmanager
+def parallel_repacking() -> Iterator[None]:
+    """While it is active, vLLM's loader repacks weights of different layers at the same time.
+
+    Stock vLLM repacks one matrix after another, all threads on one, and most are too small for that: half of the time
+    goes into waiting for each other. Only for plain linear layers; everything else is left to vLLM.
+    """
+    threads = torch.get_num_threads()
+    try:
+        from vllm.model_executor.layers import utils as layers
+        from vllm.model_executor.model_loader import utils as loading
+
+        repack = layers.dispatch_cpu_unquantized_gemm
+        is_deferred = loading.is_deferred_attention_layer
+        if (names := list(inspect.signature(repack).parameters)) != ["layer", "remove_weight"]:
+            raise AttributeError(f"dispatch_cpu_unquantized_gemm has parameters {names}")
+    except (ImportError, AttributeError) as error:
+        fallback("repacking weights in parallel", error)
+        threads = 1
+    if threads == 1:
+        yield
+        return
+    with _Repackers(threads) as repackers:
+        layers.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: repackers.submit(
+            lambda: repack(layer, remove_weight)
+        )
+        # What vLLM does after all linear layers begins with this question, and may look at any of them.
+        loading.is_deferred_attention_layer = lambda layer: repackers.wait() or is_deferred(layer)
+        try:
+            yield
+            repackers.wait()
+        finally:
+            layers.dispatch_cpu_unquantized_gemm = repack
+            loading.is_deferred_attention_layer = is_deferred
+
+
+class _Repackers:
+    """Threads that compute alone, and what they have not done yet."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool = ThreadPoolExecutor(count, "repack", initializer=set_thread_count, initargs=(1,))
+        self._pending: list[Future[None]] = []
+
+    def __enter__(self) -> "_Repackers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        set_thread_count(self._count)  # torch keeps one figure for threads to come, and the last one set it.
+
+    def submit(self, work: Callable[[], None]) -> None:
+        self._pending.append(self._pool.submit(work))
+
+    def wait(self) -> None:
+        """Returns when all is repacked; raises what went wrong."""
+        pending, self._pending = self._pending, []
+        for work in pending:
+            work.result()

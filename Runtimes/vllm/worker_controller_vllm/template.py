@@ -1,0 +1,62 @@
+"""vLLM's template: one model's configuration, application and executor, made before anybody asks for it."""
+
+import asyncio
+import os
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+
+from tqdm import tqdm
+
+from worker_controller_vllm import application, core, engine_config, front_end
+from worker_controller_vllm.compat import executor as compat
+from worker_controller_vllm.compat import front_end as front_end_compat
+from worker_controller_vllm.compat.config import name_process
+from worker_controller_vllm.engine_process import as_role
+from worker_controller_vllm.messages import Prepare
+from worker_controller_vllm.prepared import Prepared, from_template
+from worker_controller_vllm.runtime import Role
+from worker_controller_vllm.threads import use_threads
+
+Mark = Callable[[str], None]
+
+
+class VllmPreparation:
+    """What a template of vLLM makes (`runtime.Preparation`)."""
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._parser = parser
+        self.roles: Mapping[str, Role] = {}
+
+    def make(self, order: Prepare, mark: Mark) -> None:
+        """All that needs no weights: `config`, `app` and, where the device may be used before a fork, `attach`."""
+        name_process("Template")
+        self._device = order.device
+        use_threads(order.cores)
+        socket = os.path.join(tempfile.gettempdir(), "unused.sock")
+        args, engine_args, config = engine_config.make(self._parser, order, socket)
+        self._contents = contents = Prepared(args, engine_args, config)
+        # A pool of threads that the tokenizer starts here is dead in a child, which would wait for it for ever.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        mark("config")
+        front_end_compat.log_server_start(args)
+        front_end_compat.skip_needless_processors()
+        contents.application = asyncio.run(application.build_early(contents))
+        contents.is_application_settled = True
+        mark("app")
+        if order.device.startswith("cpu:"):
+            contents.executor = compat.prepare_executor(config)
+            mark("attach")
+        prepare = from_template(contents, order)
+        self.roles = {
+            "front_end": as_role(lambda process: front_end.run(process, prepare)),
+            "core": as_role(lambda process: core.run(process, prepare)),
+        }
+
+    def load(self, mark: Mark) -> None:
+        """The weights, as an engine of this model computes with them."""
+        if self._contents.executor is None:
+            raise RuntimeError(f"weights cannot be kept in a template on {self._device} with this vLLM")
+        tqdm.monitor_interval = 0  # Its progress bars would leave a thread behind.
+        self._contents.executor.load()
+        mark("load")
