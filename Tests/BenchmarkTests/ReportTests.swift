@@ -71,7 +71,7 @@ import Testing
         var report = report()
         report.memory["large"] = MemoryPart.Result(
             weightBytes: 3_000_000_000, templateBytes: 150_000_000, idleFrontEndBytes: 1, idleCoreBytes: 41_000_000,
-            loadingBytes: 3_010_000_000, cloneBytes: 90_000_000, cloneBesidesCacheBytes: 79_000_000)
+            loadingBytes: 3_010_000_000, cloneCoreBytes: 79_000_000, cloneFrontEndBytes: 38_000_000)
         #expect(report.memory["large"]?.beyondWeightsBytes == 10_000_000)
         // Only the small model's template has a limit.
         #expect(missed(report) == ["large, idle process owns, larger"])

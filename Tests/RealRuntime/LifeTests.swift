@@ -7,20 +7,28 @@ extension RealRuntime {
         @Test func leaveNothing() async throws {
             try await withControllerFolder(RealSetup.controller("alpha", "beta")) { folder in
                 let first = try await folder.start()
-                try await first.waitUntilWarm()
+                try await awaitRest(of: first)
                 let foreign = Set(foreignLeftovers())
                 let before = try first.openDescriptors()
                 for _ in 0..<3 {
                     for model in ["alpha", "beta"] {
-                        #expect(try await first.ask(model, "What is the capital of France?").status == 200)
+                        let answer = try await first.ask(model, "What is the capital of France?")
+                        #expect(try answer.succeeded()[header: "x-start-tier"] == "warm")
                         let report = try await first.unload(model)
                         #expect(report.freedBytes > 100 << 20)
+                        try await awaitRest(of: first)
                     }
                 }
-                try await eventually("the pool is full again") {
-                    try await first.workers().filter { $0.state == "idle" }.count == 1
+                #expect(try first.openDescriptors() <= before + 2)
+
+                for _ in 0..<3 {
+                    #expect(try await first.sleep("beta").tier == "asleep")
+                    try await awaitRest(of: first)
+                    let answer = try await first.ask("beta", "What is the capital of France?")
+                    #expect(try answer.succeeded()[header: "x-start-tier"] == "asleep")
                 }
-                #expect(try await first.devices().first?.usedBytes == 0)
+                #expect(try await first.unload("beta").freedBytes > 300 << 20)
+                try await awaitRest(of: first)
                 #expect(try first.openDescriptors() <= before + 2)
 
                 // It dies with a model loaded; the next one begins with nothing.
@@ -35,6 +43,19 @@ extension RealRuntime {
                 try await second.stop()
                 try folder.expectNothingLeft()
                 #expect(Set(foreignLeftovers()).subtracting(foreign).isEmpty)
+            }
+        }
+
+        /// Every model's template is ready, each with an idle pair, and so is the pair that any model can have; nothing else
+        /// takes memory.
+        private func awaitRest(of controller: RunningController) async throws {
+            try await eventually("every template and every pool is ready", within: .seconds(300)) {
+                let models = try await controller.models()
+                let idle = try await controller.workers().filter { $0.state == "idle" }
+                let held = models.compactMap { $0.template?.footprintBytes }.reduce(0, +)
+                return models.allSatisfy { $0.template?.state == "ready" && $0.engines.isEmpty }
+                    && idle.count == models.count + 1 && Set(idle.map(\.model)).count == models.count + 1
+                    && held == (try await controller.devices().first?.usedBytes)
             }
         }
 

@@ -14,11 +14,14 @@ struct ManagementClient {
         /// `starting`, `preparing`, `ready`, `loading` or `failed`.
         let state: String
         let pid: Int?
+        /// When it was made, before it forked anything that shares its pages.
+        let privateBytes: Int?
         let stages: [TimedStage]
         let lastError: String?
 
         enum CodingKeys: String, CodingKey {
             case state, pid, stages
+            case privateBytes = "private_bytes"
             case lastError = "last_error"
         }
     }
@@ -35,7 +38,6 @@ struct ManagementClient {
         let frontEndPid: Int?
         let socket: String?
         let startTier: String?
-        let footprintBytes: Int?
 
         /// Front end and core.
         var pids: [Int] { [frontEndPid, pid].compactMap(\.self) }
@@ -44,7 +46,6 @@ struct ManagementClient {
             case model, state, pid, socket
             case frontEndPid = "front_end_pid"
             case startTier = "start_tier"
-            case footprintBytes = "footprint_bytes"
         }
     }
     struct Runtime: Decodable {

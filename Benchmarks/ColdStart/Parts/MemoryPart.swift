@@ -2,7 +2,7 @@
 struct MemoryPart {
     struct Result: Codable {
         let weightBytes: Int
-        /// Of the template without weights.
+        /// Of the template without weights, before it forked anything that shares its pages.
         var templateBytes = 0
         var idleFrontEndBytes = 0
         var idleCoreBytes = 0
@@ -11,12 +11,10 @@ struct MemoryPart {
         var hotCoreBytes = 0
         /// By how much all processes together grew when the template loaded the weights.
         var loadingBytes = 0
-        /// Front end and core that share the template's weights, right after the first answer, the cache that they touched
-        /// included.
-        var cloneBytes = 0
-        /// The same a few seconds later without the cache. Nobody sees from outside which pages are the cache's, so this is the
-        /// controller's own measurement: what it counts for the engine, less the cache that was configured.
-        var cloneBesidesCacheBytes = 0
+        /// A core that shares the template's weights, and its front end, right after the first answer, the cache that the
+        /// core touched included: nobody sees from outside which pages are the cache's.
+        var cloneCoreBytes = 0
+        var cloneFrontEndBytes = 0
 
         var idleBytes: Int { max(idleFrontEndBytes, idleCoreBytes) }
         /// What keeping the weights costs above the size of their files.
@@ -25,8 +23,6 @@ struct MemoryPart {
 
     /// How long processes have been idle when they are looked at.
     private static let rest = Duration.seconds(2)
-    /// The controller measures an engine 2 s after it is ready.
-    private static let measurement = Duration.seconds(5)
 
     let subject: Subject
     /// With one model, which rests warm.
@@ -37,10 +33,10 @@ struct MemoryPart {
         try controller.settle()
         try Interruption.sleep(Self.rest)
         var result = Result(weightBytes: try subject.weightBytes)
-        guard let template = try controller.state(of: model).template?.pid else {
-            throw BenchmarkError("GET /models shows no process of the template of '\(model)'.")
+        guard let template = try controller.state(of: model).template?.privateBytes else {
+            throw BenchmarkError("GET /models does not show what the template of '\(model)' owns.")
         }
-        result.templateBytes = try ProcessTable.privateBytes(of: template)
+        result.templateBytes = template
         result.idleFrontEndBytes = try idleBytes("front_end", of: model)
         result.idleCoreBytes = try idleBytes("core", of: model)
         let before = try ProcessTable.proportionalBytes(of: controller.processes)
@@ -55,12 +51,8 @@ struct MemoryPart {
         result.loadingBytes = try ProcessTable.proportionalBytes(of: controller.processes) - before
 
         let clone = try ask(model, .asleep)
-        result.cloneBytes = try privateBytes(clone.frontEndPid) + privateBytes(clone.pid)
-        try Interruption.sleep(Self.measurement)
-        guard let footprint = try controller.engine(of: model).footprintBytes else {
-            throw BenchmarkError("GET /engines shows no footprint of the engine of '\(model)'.")
-        }
-        result.cloneBesidesCacheBytes = footprint - FairSettings.cacheBytes
+        result.cloneCoreBytes = try privateBytes(clone.pid)
+        result.cloneFrontEndBytes = try privateBytes(clone.frontEndPid)
         return result
     }
 

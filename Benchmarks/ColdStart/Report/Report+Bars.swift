@@ -16,12 +16,9 @@ extension Report {
             add("\(limit.subject), \(limit.tier) start: stock / our p90", ratio?.p90, .atLeast, p90, "times")
         }
         for subject in subjects { bars += subject.result.bars(subject.name) }
-        add(
-            "\(Subject.smallName), template without weights owns",
-            memory[Subject.smallName].map { Double($0.templateBytes) / 1e6 }, .atMost, 100, "MB")
         for (name, result) in memory.sorted(by: { $0.key < $1.key }) {
             add("\(name), idle process owns, larger", Double(result.idleBytes) / 1e6, .atMost, 40, "MB")
-            add("\(name), clone owns besides KV", Double(result.cloneBesidesCacheBytes) / 1e6, .atMost, 80, "MB")
+            add("\(name), clone owns, touched KV included", Double(result.cloneCoreBytes) / 1e6, .atMost, 80, "MB")
         }
         if let drift { bars += drift.bars(over: Double(plan.driftCycles)) }
         if let eight, let withheld = Statistics.median(eight.withheldMs), let allowed = eight.allowedMs {

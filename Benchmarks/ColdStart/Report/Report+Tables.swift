@@ -25,15 +25,15 @@ extension Report {
             table.add([name] + results.map { TextTable.number(Double(bytes($0.value)) / 1e6, digits: 1) })
         }
         add("weights' files", \.weightBytes)
-        add("template without weights owns", \.templateBytes)
+        add("template without weights owned when it was made", \.templateBytes)
         add("idle front end of it owns", \.idleFrontEndBytes)
         add("idle core of it owns", \.idleCoreBytes)
         add("front end after a warm start and an answer owns", \.hotFrontEndBytes)
         add("core after a warm start and an answer owns, weights included", \.hotCoreBytes)
         add("template's loading adds, to all processes together", \.loadingBytes)
         add("... beyond its weights' files", \.beyondWeightsBytes)
-        add("clone of it (front end and core) after an answer owns, touched KV included", \.cloneBytes)
-        add("clone besides KV, as the controller measures it", \.cloneBesidesCacheBytes)
+        add("core cloned from it owns after an answer, touched KV included", \.cloneCoreBytes)
+        add("its front end", \.cloneFrontEndBytes)
         return table.text
     }
 

@@ -127,7 +127,7 @@ def asleep_engine(runtime: RealRuntime, loaded: Member) -> Iterator[Engine]:
 def test_a_template_says_what_it_did(warm: Member) -> None:
     (prepared,) = warm.peer.events("prepared")
     assert (prepared["model"], prepared["weights"], "error" in prepared) == ("smol", False, False)
-    assert [stage["stage"] for stage in prepared["stages"]] == ["config", "app", "attach"]
+    assert [stage["stage"] for stage in prepared["stages"]] == ["config", "tokenizer", "app", "attach"]
     assert prepared["private_bytes"] > 0
 
 
@@ -330,7 +330,7 @@ def test_truncated_weights(runtime: RealRuntime, broken: Path) -> None:
     with (MODEL / file.name).open("rb") as whole:
         file.write_bytes(whole.read(20 * MIB))
     prepared, _ = failure_of(runtime, broken, weights=True)
-    assert [stage["stage"] for stage in prepared["stages"]] == ["config", "app", "attach"]
+    assert [stage["stage"] for stage in prepared["stages"]] == ["config", "tokenizer", "app", "attach"]
     assert not prepared["weights"] and "safetensor" in prepared["error"].lower()
 
 

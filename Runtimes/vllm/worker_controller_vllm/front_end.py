@@ -36,6 +36,7 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
         if not contents.is_application_settled:
             compat.log_server_start(contents.args)
             compat.skip_needless_processors()
+            compat.share_first_tokenizer()
         process.stage_done("config")
         uvloop.run(_serve(process, assignment, contents, addresses))
     except Exception as error:

@@ -29,7 +29,7 @@ class VllmPreparation:
         self.roles: Mapping[str, Role] = {}
 
     def make(self, order: Prepare, mark: Mark) -> None:
-        """All that needs no weights: `config`, `app` and, where the device may be used before a fork, `attach`."""
+        """All that needs no weights: `config`, `tokenizer`, `app`; `attach` too on a device that survives a fork."""
         name_process("Template")
         self._device = order.device
         use_threads(order.cores)
@@ -41,7 +41,8 @@ class VllmPreparation:
         mark("config")
         front_end_compat.log_server_start(args)
         front_end_compat.skip_needless_processors()
-        contents.application = asyncio.run(application.build_early(contents))
+        front_end_compat.share_first_tokenizer()
+        contents.application = asyncio.run(application.build_early(contents, mark))
         contents.is_application_settled = True
         mark("app")
         if order.device.startswith("cpu:"):

@@ -35,6 +35,7 @@ class _Making:
     def mark(self, stage: str) -> None:
         now = time.monotonic()
         self.stages.append({"stage": stage, "ms": round((now - self.since) * 1000, 3)})
+        give_back_free_memory()
         owned = private_bytes()
         logger.info("%s: %.0f ms, %.1f MB", stage, (now - self.since) * 1000, (owned - self.owned) / 1e6)
         self.owned = owned
