@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the controller, waits until a process is warm, asks one question, and serves on until Ctrl-C.
+# Starts the controller, waits until a model's template is ready, asks one question, and serves on until Ctrl-C.
 # Usage: scripts/run-demo.sh PATH_OF_WORKER_CONTROLLER
 set -eu
 
@@ -13,15 +13,15 @@ server=$!
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
 
 waited=0
-until "$controller" workers 2>/dev/null | grep -q ' idle '; do
+until "$controller" models 2>/dev/null | grep -q ' warm '; do
     kill -0 "$server" 2>/dev/null || { wait "$server"; exit $?; }
-    [ "$waited" -lt "$limit_seconds" ] || { echo "no warm process after $limit_seconds s; see run/logs" >&2; kill "$server"; wait "$server"; exit 1; }
+    [ "$waited" -lt "$limit_seconds" ] || { echo "no model is warm after $limit_seconds s; see run/logs" >&2; kill "$server"; wait "$server"; exit 1; }
     sleep 1
     waited=$((waited + 1))
 done
 
 echo
-echo "A process is warm, no model is loaded. Asking: $question"
+echo "The model is warm: everything but its weights is ready. Asking: $question"
 "$controller" run default "$question" --temperature 0 --timings || echo "the question failed; see run/logs" >&2
 echo
 echo "Serving on http://127.0.0.1:8000/v1 until Ctrl-C. Try, in another terminal:"

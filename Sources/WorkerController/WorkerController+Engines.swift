@@ -1,8 +1,6 @@
 import Logging
-import NIOPosix
 import Scheduling
 import Supervision
-import Synchronization
 
 // Carrying out what was decided about engines.
 
@@ -12,45 +10,14 @@ extension WorkerController {
     static let measureAfter = Duration.seconds(2)
 
     func inspect(_ engine: EngineID, _ model: String) {
-        inspect(model, { .inspected(engine, $0) }, orElse: { .inspectionFailed(engine, $0) })
-    }
-
-    /// Looks at a model's folder and says what came of it.
-    func inspect(
-        _ model: String, _ found: @escaping @Sendable (ModelInspection) -> SchedulerEvent,
-        orElse failed: @escaping @Sendable (ControllerError) -> SchedulerEvent
-    ) {
-        let catalog = catalog
+        let inspector = ModelInspector(catalog: catalog, threads: .singleton)
         jobs.start {
-            let event: SchedulerEvent
-            do {
-                event = found(try await Self.inspect(model, in: catalog))
-            } catch let error as ControllerError {
-                event = failed(error)
-            } catch is CancellationError {
-                // The controller is ending: nobody waits for it.
-                return
-            } catch {
-                event = failed(ControllerError(.startFailed, "'\(model)' cannot be read: \(error)"))
+            switch await inspector.inspect(model) {
+            case .success(let found): await self.feed(.inspected(engine, found))
+            case .failure(let error): await self.feed(.inspectionFailed(engine, error))
+            case nil: break
             }
-            await self.feed(event)
         }
-    }
-
-    /// On a thread that may block: a file system may hang, and reading all of a model takes long.
-    private static func inspect(_ model: String, in catalog: ModelCatalog) async throws -> ModelInspection {
-        let cancellation = Cancellation()
-        return try await withTaskCancellationHandler {
-            try await NIOThreadPool.singleton.runIfActive {
-                try catalog.inspect(model) { cancellation.isWanted.load(ordering: .relaxed) }
-            }
-        } onCancel: {
-            cancellation.isWanted.store(true, ordering: .relaxed)
-        }
-    }
-
-    private final class Cancellation: Sendable {
-        let isWanted = Atomic<Bool>(false)
     }
 
     func assign(_ assignment: EngineAssignment) {
@@ -93,7 +60,7 @@ extension WorkerController {
     private func holding(of id: EngineID) -> MemoryMeter.Holding? {
         guard let engine = scheduler.engines[id], engine.phase == .ready, isCPU(engine.device) else { return nil }
         return MemoryMeter.Holding(
-            processes: engine.processes, sharesWeights: engine.startTier == .asleep,
+            processes: engine.processes, sharesWeights: scheduler.sharesWeights(engine),
             kvCacheBytes: engine.kvCacheBytes ?? 0)
     }
 

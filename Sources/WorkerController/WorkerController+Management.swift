@@ -27,12 +27,13 @@ extension WorkerController: ControllerManaging {
 
     public func sleep(_ model: String) async throws -> ModelStatus {
         guard !isAborted else { throw Self.aborted }
+        // Before it sleeps: an engine's id means nothing any more when it does.
+        let name = scheduler.model(named: model)
         let command = CommandID(nextNumber())
         try await withCheckedThrowingContinuation { continuation in
             sleeps[command] = continuation
             feed(.sleep(command, model: model))
         }
-        let name = scheduler.model(named: model)
         guard let status = await status().models.first(where: { $0.name == name }) else {
             throw ControllerError(.unknownModel, "No model is called '\(model)'.")
         }

@@ -8,9 +8,27 @@ extension WorkerController {
     func inspectForTemplate(_ model: String) {
         // The log of one that failed before tells nothing of the next.
         if scheduler.models[model]?.template?.process == nil { lastTemplate[model] = nil }
-        inspect(
-            model, { .templateInspected(model: model, $0) },
-            orElse: { .templateInspectionFailed(model: model, $0) })
+        let inspector = ModelInspector(catalog: catalog, threads: ModelInspector.background)
+        // One that was given up because it took too long is still going on, and another one would be stuck behind it.
+        let isFirst = foldersBeingRead.insert(model).inserted
+        jobs.start {
+            guard isFirst else {
+                let error = ControllerError(
+                    .startFailed, "The folder of '\(model)' is still being read. Is its file system well?")
+                return await self.feed(.templateInspectionFailed(model: model, error))
+            }
+            let outcome = await inspector.inspect(model)
+            await self.readFolder(of: model, outcome)
+        }
+    }
+
+    private func readFolder(of model: String, _ outcome: Result<ModelInspection, ControllerError>?) {
+        foldersBeingRead.remove(model)
+        switch outcome {
+        case .success(let found): feed(.templateInspected(model: model, found))
+        case .failure(let error): feed(.templateInspectionFailed(model: model, error))
+        case nil: break
+        }
     }
 
     func prepare(_ order: TemplateOrder) {

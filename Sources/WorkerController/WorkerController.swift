@@ -24,6 +24,8 @@ public actor WorkerController {
     var lastEngine: [String: EngineID] = [:]
     /// The process of each model's last template, also when it is gone.
     var lastTemplate: [String: ProcessID] = [:]
+    /// Models whose folders are being looked at for their templates.
+    var foldersBeingRead: Set<String> = []
     var waiting: [RequestID: WaitingCaller] = [:]
     var loads: [CommandID: CheckedContinuation<EngineID, any Error>] = [:]
     var unloads: [CommandID: CheckedContinuation<[EngineID], Never>] = [:]

@@ -59,4 +59,20 @@ import Testing
         #expect(ComputeThreads.count(ticks: [[0, 0], []]) == 0)
         #expect(ComputeThreads.count(ticks: []) == 0)
     }
+    @Test func aCacheIsWhatHasNoHugePages() {
+        let mappings = """
+            7f0000000000-7f0010000000 rw-p 00000000 00:00 0
+            Rss:                2160 kB
+            Private_Dirty:      2160 kB
+            VmFlags: rd wr mr mw me ac nh sd
+            7f1000000000-7f1000200000 rw-p 00000000 00:00 0
+            Rss:                1000 kB
+            VmFlags: rd wr mr mw me ac hg sd
+            7f2000000000-7f2000200000 rw-p 00000000 00:00 0
+            Rss:                  40 kB
+            VmFlags: rd wr mr mw me ac nh sd
+            """
+        #expect(ProcessTable.cacheBytes(inMappings: mappings) == 2200 * 1024)
+        #expect(ProcessTable.cacheBytes(inMappings: "") == 0)
+    }
 }

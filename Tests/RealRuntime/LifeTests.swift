@@ -53,9 +53,10 @@ extension RealRuntime {
                 let models = try await controller.models()
                 let idle = try await controller.workers().filter { $0.state == "idle" }
                 let held = models.compactMap { $0.template?.footprintBytes }.reduce(0, +)
+                let used = try await controller.devices().first?.usedBytes
                 return models.allSatisfy { $0.template?.state == "ready" && $0.engines.isEmpty }
                     && idle.count == models.count + 1 && Set(idle.map(\.model)).count == models.count + 1
-                    && held == (try await controller.devices().first?.usedBytes)
+                    && held == used
             }
         }
 

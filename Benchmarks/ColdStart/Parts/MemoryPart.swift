@@ -11,8 +11,7 @@ struct MemoryPart {
         var hotCoreBytes = 0
         /// By how much all processes together grew when the template loaded the weights.
         var loadingBytes = 0
-        /// A core that shares the template's weights, and its front end, right after the first answer, the cache that the
-        /// core touched included: nobody sees from outside which pages are the cache's.
+        /// A core that shares the template's weights, without its KV cache, and its front end, right after the first answer.
         var cloneCoreBytes = 0
         var cloneFrontEndBytes = 0
 
@@ -51,7 +50,7 @@ struct MemoryPart {
         result.loadingBytes = try ProcessTable.proportionalBytes(of: controller.processes) - before
 
         let clone = try ask(model, .asleep)
-        result.cloneCoreBytes = try privateBytes(clone.pid)
+        result.cloneCoreBytes = try privateBytes(clone.pid) - ProcessTable.cacheBytes(of: clone.pid ?? 0)
         result.cloneFrontEndBytes = try privateBytes(clone.frontEndPid)
         return result
     }

@@ -59,6 +59,28 @@ enum ProcessTable {
         try bytes(of: pid, ["Private_Clean", "Private_Dirty"])
     }
 
+    /// What is resident of the mappings of a process for which huge pages are switched off, in bytes: a core of ours has its KV
+    /// cache in such mappings, and nothing else.
+    static func cacheBytes(of pid: Int) throws -> Int {
+        let path = "/proc/\(pid)/smaps"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw BenchmarkError("\(path) cannot be read, so the memory of the process is not known.")
+        }
+        return cacheBytes(inMappings: text)
+    }
+
+    static func cacheBytes(inMappings text: String) -> Int {
+        var sum = 0
+        var resident = 0
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.first == "Rss:", words.count > 1 { resident = Int(words[1]) ?? 0 }
+            // proc(5): the last line of a mapping.
+            if words.first == "VmFlags:", words.contains("nh") { sum += resident }
+        }
+        return sum * 1024
+    }
+
     /// What processes have together, in bytes: what several of them share counts once, in parts, and what they share with others
     /// counts with the part that falls on them. Those that end meanwhile have nothing.
     static func proportionalBytes(of pids: [Int]) throws -> Int {

@@ -18,7 +18,7 @@ extension Report {
         for subject in subjects { bars += subject.result.bars(subject.name) }
         for (name, result) in memory.sorted(by: { $0.key < $1.key }) {
             add("\(name), idle process owns, larger", Double(result.idleBytes) / 1e6, .atMost, 40, "MB")
-            add("\(name), clone owns, touched KV included", Double(result.cloneCoreBytes) / 1e6, .atMost, 80, "MB")
+            add("\(name), clone owns besides KV", Double(result.cloneCoreBytes) / 1e6, .atMost, 80, "MB")
         }
         if let drift { bars += drift.bars(over: Double(plan.driftCycles)) }
         if let eight, let withheld = Statistics.median(eight.withheldMs), let allowed = eight.allowedMs {

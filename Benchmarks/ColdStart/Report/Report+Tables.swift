@@ -32,7 +32,7 @@ extension Report {
         add("core after a warm start and an answer owns, weights included", \.hotCoreBytes)
         add("template's loading adds, to all processes together", \.loadingBytes)
         add("... beyond its weights' files", \.beyondWeightsBytes)
-        add("core cloned from it owns after an answer, touched KV included", \.cloneCoreBytes)
+        add("core cloned from it owns after an answer, besides its KV cache", \.cloneCoreBytes)
         add("its front end", \.cloneFrontEndBytes)
         return table.text
     }

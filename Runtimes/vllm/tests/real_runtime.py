@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ class Engine:
 class RealRuntime:
     """One zygote with its fake controller, in a run directory of its own."""
 
-    def __init__(self, run_directory: Path) -> None:
+    def __init__(self, run_directory: Path, program: Sequence[str] = ("-m", "worker_controller_vllm.zygote")) -> None:
+        """`program`: what Python runs as the zygote."""
         self.run_directory = run_directory
         for name in ("f", "t", "logs"):
             (run_directory / name).mkdir(parents=True)
@@ -75,7 +76,7 @@ class RealRuntime:
         words = ["--control", str(self.controller.path), "--process", "p-1", "--runtime", "vllm", "--epoch", "4"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker_controller_vllm.zygote", *words, "--orphan-timeout-ms", "300000"],
+                [sys.executable, *program, *words, "--orphan-timeout-ms", "300000"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -98,5 +98,11 @@ def test_a_value_that_the_parser_refuses_is_an_error_and_no_exit() -> None:
 
 
 def test_the_access_log_is_off_unless_given() -> None:
-    assert with_defaults({"a": 1}) == {"a": 1, "disable-uvicorn-access-log": True}
-    assert with_defaults({"disable_uvicorn_access_log": False}) == {"disable_uvicorn_access_log": False}
+    assert with_defaults({"a": 1}, "cpu:0") == {"a": 1, "disable-uvicorn-access-log": True}
+    assert with_defaults({"disable_uvicorn_access_log": False}, "cpu:0") == {"disable_uvicorn_access_log": False}
+
+
+def test_a_model_on_a_gpu_can_sleep_unless_it_is_told_otherwise() -> None:
+    assert with_defaults({}, "cuda:0")["enable-sleep-mode"] is True
+    assert "enable-sleep-mode" not in with_defaults({"enable_sleep_mode": False}, "cuda:0")
+    assert "enable-sleep-mode" not in with_defaults({}, "cpu:0")

@@ -22,5 +22,8 @@ def test_a_process_of_one_gpu_sees_only_that(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setenv("WORKER_CONTROLLER_SEES", "")
     child._see_only(device)
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == expected
+    child._see_only(device)  # A child of a template, for the same device.
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == expected

@@ -2,6 +2,8 @@
 
 import mmap
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ def test_a_large_tensor_is_zero_and_takes_memory_only_where_it_is_used() -> None
     cache = LazyCache()
     before = resident()
     with cache:
-        tensor = torch.zeros(256 * MIB, dtype=torch.int8)
+        tensor = torch.zeros(256 * MIB, dtype=torch.int8, device="cpu")
     assert resident() - before < 8 * MIB
     assert cache.resident_bytes() == 0
     tensor[: 3 * MIB] = 7
@@ -45,7 +47,7 @@ def test_the_use_of_several_tensors_is_added_up(size: int) -> None:
 def test_other_memory_is_not_counted() -> None:
     cache = LazyCache()
     with cache:
-        tensor = torch.zeros(4 * MIB, dtype=torch.int8)
+        tensor = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
     other = mmap.mmap(-1, 4 * MIB)
     other.write(b"x" * 4 * MIB)
     tensor[:MIB] = 1
@@ -55,7 +57,7 @@ def test_other_memory_is_not_counted() -> None:
 def test_a_tensor_outlives_the_mode_and_what_allocated_it() -> None:
     cache = LazyCache()
     with cache:
-        view = torch.zeros(4 * MIB, dtype=torch.int8).view(torch.bfloat16).view(64, -1)[3]
+        view = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu").view(torch.bfloat16).view(64, -1)[3]
     del cache
     view.fill_(2.5)
     assert view.sum().item() == 2.5 * view.numel()
@@ -63,7 +65,7 @@ def test_a_tensor_outlives_the_mode_and_what_allocated_it() -> None:
 
 def test_vllms_views_of_a_cache_compute() -> None:
     with LazyCache():
-        cache = torch.zeros(4 * MIB, dtype=torch.int8)
+        cache = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
     blocks = cache.view(torch.bfloat16).view(2, -1, 64)
     blocks[1, :3] = 1
     assert (blocks[1, :4] @ torch.ones(64, dtype=torch.bfloat16)).tolist() == [64, 64, 64, 0]
@@ -95,5 +97,29 @@ def test_outside_of_the_mode_nothing_is_mapped() -> None:
     cache = LazyCache()
     with cache:
         pass
-    torch.zeros(4 * MIB, dtype=torch.int8)
+    torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
     assert cache._mappings == []
+
+
+def test_the_rest_is_made_ready_once_and_changes_nothing() -> None:
+    cache = LazyCache()
+    with cache:
+        tensor = torch.zeros(9 * MIB, dtype=torch.int8, device="cpu")
+    tensor[:MIB] = 7
+    before = threading.active_count()
+    for _ in range(3):
+        cache.fill()
+    assert threading.active_count() <= before + 1
+    deadline = time.monotonic() + 20
+    while cache.resident_bytes() < 9 * MIB:
+        assert time.monotonic() < deadline
+    assert bool((tensor[:MIB] == 7).all()) and not tensor[MIB:].any()
+
+
+def test_a_kernel_that_cannot_make_it_ready_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker_controller_vllm.compat.cache.populate", lambda *_: False)
+    cache = LazyCache()
+    with cache:
+        tensor = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
+    cache.fill()
+    assert not tensor.any()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from stand_in import stand_in
 
-from worker_controller_vllm.compat.loading import parallel_repacking
+from worker_controller_vllm.compat.loading import fast_loading
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,12 @@ class World:
         self.together = threading.Barrier(2)
         self.layers: Any = stand_in(
             monkeypatch, "vllm.model_executor.layers.utils", dispatch_cpu_unquantized_gemm=self._repack
+        )
+        self.threads_at_process: list[int] = []
+        self.base: Any = stand_in(
+            monkeypatch,
+            "vllm.model_executor.model_loader.base_loader",
+            process_weights_after_loading=lambda: self.threads_at_process.append(torch.get_num_threads()),
         )
         self.loading: Any = stand_in(
             monkeypatch, "vllm.model_executor.model_loader.utils", is_deferred_attention_layer=lambda layer: False
@@ -58,7 +64,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_layers_are_repacked_at_the_same_time_and_all_before_anything_else(world: World) -> None:
-    with parallel_repacking():
+    with fast_loading():
         world.repack("pair 1", "pair 2", "other")
         assert world.finish() == [("other", True), ("pair 1", True), ("pair 2", True)]
         world.repack("late")
@@ -66,9 +72,18 @@ def test_layers_are_repacked_at_the_same_time_and_all_before_anything_else(world
     assert torch.get_num_threads() == 2
 
 
+def test_weights_are_copied_on_one_thread_and_the_rest_is_done_on_all(world: World) -> None:
+    stock = world.base.process_weights_after_loading
+    with fast_loading():
+        assert torch.get_num_threads() == 1
+        world.base.process_weights_after_loading()
+    assert world.threads_at_process == [2] and torch.get_num_threads() == 2
+    assert world.base.process_weights_after_loading is stock
+
+
 def test_what_goes_wrong_in_a_layer_ends_the_loading(world: World) -> None:
     stock = world.layers.dispatch_cpu_unquantized_gemm
-    with pytest.raises(ValueError, match="of no known shape"), parallel_repacking():
+    with pytest.raises(ValueError, match="of no known shape"), fast_loading():
         world.repack("broken", "other")
         world.finish()
     assert world.layers.dispatch_cpu_unquantized_gemm is stock
@@ -79,7 +94,7 @@ def test_vllm_is_as_it_was_afterwards(world: World, fails: bool) -> None:
     stock = (world.layers.dispatch_cpu_unquantized_gemm, world.loading.is_deferred_attention_layer)
     before = threading.active_count()
     try:
-        with parallel_repacking():
+        with fast_loading():
             assert world.layers.dispatch_cpu_unquantized_gemm is not stock[0]
             world.repack("one")
             if fails:
@@ -93,7 +108,7 @@ def test_vllm_is_as_it_was_afterwards(world: World, fails: bool) -> None:
 def test_one_thread_has_nobody_to_share_with(world: World, caplog: pytest.LogCaptureFixture) -> None:
     torch.set_num_threads(1)
     stock = world.layers.dispatch_cpu_unquantized_gemm
-    with parallel_repacking():
+    with fast_loading():
         assert world.layers.dispatch_cpu_unquantized_gemm is stock
     assert caplog.records == []
 
@@ -112,7 +127,9 @@ def test_with_another_loader_vllm_repacks_as_ever(
     else:
         del world.loading.is_deferred_attention_layer
     found = dict(vars(world.layers))
-    with caplog.at_level(logging.WARNING), parallel_repacking():
+    with caplog.at_level(logging.WARNING), fast_loading():
         assert dict(vars(world.layers)) == found
     (record,) = caplog.records
-    assert record.getMessage().startswith("repacking weights in parallel: vLLM's stock behaviour is kept (")
+    assert record.getMessage().startswith(
+        "copying and repacking weights side by side: vLLM's stock behaviour is kept ("
+    )

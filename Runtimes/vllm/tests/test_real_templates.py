@@ -264,8 +264,8 @@ def test_memory(
         print("", *(f"{name}: {size / MIB:.0f} MiB" for name, size in figures.items()), sep="\n  private memory, ")
     assert figures["template"] < 500 * MIB
     assert figures["loaded template"] < 500 * MIB + 2 * weights
-    # It has touched something in each layer, and by far not all.
-    assert 0 < core["cache_bytes"] < ARGUMENTS["kv-cache-memory-bytes"] / 2
+    # What it touched in each layer, and what was made ready behind its first answer.
+    assert 0 < core["cache_bytes"] <= ARGUMENTS["kv-cache-memory-bytes"]
     assert figures["core, all else"] < 300 * MIB
     assert figures["front end"] < 300 * MIB
 

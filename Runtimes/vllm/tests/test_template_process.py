@@ -192,7 +192,7 @@ def test_a_child_is_not_held_back_as_its_template_is(bench: Bench, template: Pee
     bench.order(template, {"make": {"wait": str(pause.path)}})
     pause.until_reached(bench)
     others = [int(task) for task in os.listdir(f"/proc/{bench.pids[0]}/task") if int(task) != bench.pids[0]]
-    assert [os.getpriority(os.PRIO_PROCESS, task) for task in others] == [10]
+    assert [os.getpriority(os.PRIO_PROCESS, task) for task in others] == [19]
     assert os.getpriority(os.PRIO_PROCESS, bench.pids[0]) == 0
     pause.end()
     bench.controller.wait("prepared", lambda: template.events("prepared"))

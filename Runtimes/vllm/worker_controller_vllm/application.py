@@ -13,7 +13,7 @@ async def build_early(contents: Prepared, mark: Callable[[str], None] = lambda s
     `mark` is told when the tokenizer is there.
 
     Only for models whose tasks are known by then; adapters are loaded into a running engine while the application is
-    built. Whatever goes wrong here is tried again when the engine is there, and reported then.
+    built. Names of vLLM's that are not as expected are no error here: it is then built when the engine is there.
     """
     tasks = compat.predicted_tasks(contents.config)
     if tasks is None or contents.args.lora_modules:

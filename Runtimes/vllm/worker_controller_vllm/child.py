@@ -11,6 +11,8 @@ from worker_controller_vllm import environment
 from worker_controller_vllm.messages import Fork
 from worker_controller_vllm.process_log import logger
 
+_SEES = "WORKER_CONTROLLER_SEES"
+
 OOM_SCORE_ADJUSTMENT = 500
 """Higher than the controller's and the zygote's: when memory runs out, an engine goes first."""
 
@@ -52,9 +54,13 @@ def _use_temporary_directory(path: str) -> None:
 
 
 def _see_only(device: str) -> None:
-    """Hides all other GPUs from a process of one; counted among those that the zygote may see. Never run on a GPU."""
+    """Hides all other GPUs from a process of one; counted among those that the zygote may see. Never run on a GPU.
+
+    A template's children have it from the template: what is the only one there is would not be found again.
+    """
     kind, _, index = device.partition(":")
-    if kind == "cuda":
+    if kind == "cuda" and os.environ.get(_SEES) != device:
+        os.environ[_SEES] = device
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[int(index)] if visible else index
 

@@ -20,7 +20,7 @@ def make(parser: ArgumentParser, order: Assign | Prepare, socket: str) -> tuple[
     """vLLM's parsed arguments, engine arguments and `VllmConfig`. Sets the order's environment."""
     set_environment(order)
     compat.inspect_models_in_process()
-    args = arguments.parse(parser, _fixed(order, socket), with_defaults(order.arguments))
+    args = arguments.parse(parser, _fixed(order, socket), with_defaults(order.arguments, order.device))
     compat.check_arguments(args)
     engine_args, config = compat.make_engine_config(args)
     if (size := compat.world_size(config)) != 1:
@@ -61,11 +61,18 @@ def shared_buffer_name(assignment: Assign) -> str:
     return f"wc_{controller}_{assignment.generation.epoch}_{assignment.generation.counter}"
 
 
-def with_defaults(given: dict[str, Any]) -> dict[str, Any]:
-    """The given arguments and our only default: no line per request in the log unless it is asked for."""
-    if _names(given) & {"disable-uvicorn-access-log", "no-disable-uvicorn-access-log"}:
-        return given
-    return {**given, "disable-uvicorn-access-log": True}
+def with_defaults(given: dict[str, Any], device: str) -> dict[str, Any]:
+    """The given arguments and our defaults: no line per request in the log; on a GPU, a model that can sleep.
+
+    vLLM's sleep gives memory back only if it was switched on when the model was loaded. Never run on a GPU.
+    """
+    names = _names(given)
+    defaults: dict[str, Any] = {}
+    if not names & {"disable-uvicorn-access-log", "no-disable-uvicorn-access-log"}:
+        defaults["disable-uvicorn-access-log"] = True
+    if not device.startswith("cpu:") and not names & {"enable-sleep-mode", "no-enable-sleep-mode"}:
+        defaults["enable-sleep-mode"] = True
+    return {**given, **defaults}
 
 
 def _names(given: dict[str, Any]) -> set[str]:

@@ -8,6 +8,8 @@ import importlib.util
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ZYGOTE_ONLY = {
@@ -94,6 +96,21 @@ def restore_for_child() -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = saved
+
+
+@contextmanager
+def changed(**values: str) -> Iterator[None]:
+    """While it is active, these variables have these values; what is set is put back, whoever set it."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def stock_preload(present: str) -> str:

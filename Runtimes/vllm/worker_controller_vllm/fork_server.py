@@ -144,7 +144,11 @@ class ForkServer:
 
     def _reap(self) -> None:
         for child_pid in list(self._children):  # Not any child: a model's own code may have some in a template.
-            pid, status = os.waitpid(child_pid, os.WNOHANG)
+            try:
+                pid, status = os.waitpid(child_pid, os.WNOHANG)
+            except ChildProcessError:  # A model's own code waits for any child; the controller has a pidfd of ours.
+                self._children.pop(child_pid)
+                continue
             if pid != 0:
                 self._report(pid, status)
 

@@ -10,6 +10,7 @@ from typing import Any
 from worker_controller_vllm import application
 from worker_controller_vllm.compat import front_end as compat
 from worker_controller_vllm.compat.config import name_process
+from worker_controller_vllm.compat.threads import restore_thread_count
 from worker_controller_vllm.engine_process import EngineProcess
 from worker_controller_vllm.messages import Assign, Sleep, Wake
 from worker_controller_vllm.prepared import Prepared, Preparing
@@ -32,6 +33,7 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
         # First of all: the core, loading at the same time, must find its front end's sockets.
         addresses = compat.client_addresses(assignment.input_socket, assignment.output_socket)
         name_process("APIServer")
+        restore_thread_count()
         contents = prepare(assignment)
         if not contents.is_application_settled:
             compat.log_server_start(contents.args)
@@ -45,12 +47,13 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
 
 async def _serve(process: EngineProcess, assignment: Assign, contents: Prepared, addresses: dict[str, Any]) -> None:
     early = contents.application
-    if early is None and not contents.is_application_settled:
+    if not contents.is_application_settled:
         early = await application.build_early(contents)
+    elif early is not None and not compat.serve_under(early.app, contents.args):
+        early = None
     server = None
     if early is not None:
         process.stage_done("app")
-        compat.serve_under(early.app, contents.args)
         # Before the core is there: nobody is sent here until `listen` is told.
         server = await _Server.start(early.engine, early.app, contents, assignment.socket)
     config = contents.config

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_THP_DISABLE = 41
+_MADV_POPULATE_WRITE = 23
+"""Since Linux 5.14."""
 
 
 def private_bytes(pid: int | str = "self") -> int:
@@ -34,6 +36,12 @@ def resident_bytes(address: int, size: int) -> int:
     if libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(length), present) != 0:
         raise OSError(ctypes.get_errno(), "mincore")
     return (len(present.raw) - present.raw.count(0)) * mmap.PAGESIZE
+
+
+def populate(address: int, size: int) -> bool:
+    """Has the kernel bring in the pages of a piece of this process's memory as a write would; false if it cannot."""
+    libc = ctypes.CDLL(None)
+    return libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), _MADV_POPULATE_WRITE) == 0
 
 
 def give_back_free_memory() -> None:

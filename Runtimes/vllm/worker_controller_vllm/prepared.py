@@ -8,6 +8,7 @@ from typing import Any
 
 from worker_controller_vllm import engine_config
 from worker_controller_vllm.arguments import ArgumentsError
+from worker_controller_vllm.compat import config as config_compat
 from worker_controller_vllm.messages import Assign, Prepare
 
 
@@ -56,6 +57,7 @@ def from_template(contents: Prepared, order: Prepare) -> Preparing:
         if assignment.path != order.path:
             raise ArgumentsError(f"this process was made for {order.path}, not for {assignment.path}")
         engine_config.name_shared_buffer(assignment)
+        config_compat.name_instance(contents.config, engine_config.shared_buffer_name(assignment))
         contents.args.uds = assignment.socket
         contents.args.served_model_name = assignment.names
         if (size := engine_config.cache_bytes(assignment)) is not None:

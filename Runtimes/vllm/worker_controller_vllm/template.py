@@ -3,12 +3,13 @@
 import asyncio
 import os
 import tempfile
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tqdm import tqdm
 
-from worker_controller_vllm import application, core, engine_config, front_end
+from worker_controller_vllm import application, core, engine_config, environment, front_end
 from worker_controller_vllm.compat import executor as compat
 from worker_controller_vllm.compat import front_end as front_end_compat
 from worker_controller_vllm.compat.config import name_process
@@ -32,22 +33,28 @@ class VllmPreparation:
         """All that needs no weights: `config`, `tokenizer`, `app`; `attach` too on a device that survives a fork."""
         name_process("Template")
         self._device = order.device
+        tqdm.monitor_interval = 0  # Progress bars would leave a thread behind.
         use_threads(order.cores)
         socket = os.path.join(tempfile.gettempdir(), "unused.sock")
-        args, engine_args, config = engine_config.make(self._parser, order, socket)
-        self._contents = contents = Prepared(args, engine_args, config)
-        # A pool of threads that the tokenizer starts here is dead in a child, which would wait for it for ever.
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        made = engine_config.make(self._parser, order, socket)
+        # A pool of threads that the tokenizer starts here would be dead in a child, which would wait for it for ever.
+        with environment.changed(TOKENIZERS_PARALLELISM="false"):
+            self._make(made, order, mark)
+
+    def _make(self, made: tuple[Namespace, Any, Any], order: Prepare, mark: Mark) -> None:
+        self._contents = contents = Prepared(*made)
         mark("config")
-        front_end_compat.log_server_start(args)
+        contents.is_application_settled = True
+        front_end_compat.log_server_start(contents.args)
         front_end_compat.skip_needless_processors()
         front_end_compat.share_first_tokenizer()
-        contents.application = asyncio.run(application.build_early(contents, mark))
-        contents.is_application_settled = True
-        mark("app")
-        if order.device.startswith("cpu:"):
-            contents.executor = compat.prepare_executor(config)
-            mark("attach")
+        # Memory that front end and core of one engine share for its inputs must be made by them.
+        if not front_end_compat.shares_inputs(contents.config):
+            contents.application = asyncio.run(application.build_early(contents, mark))
+            mark("app")
+            if order.device.startswith("cpu:"):
+                contents.executor = compat.prepare_executor(contents.config)
+                mark("attach")
         prepare = from_template(contents, order)
         self.roles = {
             "front_end": as_role(lambda process: front_end.run(process, prepare)),
@@ -58,6 +65,5 @@ class VllmPreparation:
         """The weights, as an engine of this model computes with them."""
         if self._contents.executor is None:
             raise RuntimeError(f"weights cannot be kept in a template on {self._device} with this vLLM")
-        tqdm.monitor_interval = 0  # Its progress bars would leave a thread behind.
         self._contents.executor.load()
         mark("load")

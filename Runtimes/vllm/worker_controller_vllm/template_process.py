@@ -118,7 +118,8 @@ class TemplateProcess(ForkServer):
 
     def _finish(self, making: _Making) -> None:
         self._thread.join()
-        _wait_for_threads_to_end(self._thread)
+        if (left := _threads_left_by(self._thread)) and making.error is None:
+            making.error = RuntimeError(f"threads are still there, and forks would lose them: {', '.join(left)}")
         self._making = None
         if making.error is not None:
             logger.error("'%s' could not be prepared", self._model, exc_info=making.error)
@@ -153,21 +154,18 @@ def _freeze() -> None:
     give_back_free_memory()
 
 
-def _wait_for_threads_to_end(preparing: threading.Thread) -> None:
-    """Returns when `preparing` is gone for the kernel too, and with it the OpenMP team that it had, and every thread
-    that it left behind (one that reads files ahead, say).
+def _threads_left_by(preparing: threading.Thread) -> list[str]:
+    """The names of Python threads that do not end; waits for all others, and for the OpenMP team of `preparing`.
 
     Python calls a thread ended a moment before its thread-local state is torn down, which is what ends the team; there
     is no event for that. The threads of vLLM's process groups stay; they are idle.
     """
     deadline = time.monotonic() + THREAD_END_SECONDS
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            thread.join(max(deadline - time.monotonic(), 0))
-    while os.path.exists(f"/proc/self/task/{preparing.native_id}") and time.monotonic() < deadline:
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        thread.join(max(deadline - time.monotonic(), 0))
+    while os.path.exists(f"/proc/self/task/{preparing.native_id}"):
+        if time.monotonic() >= deadline:
+            return [preparing.name]
         time.sleep(0.001)
-    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if left or time.monotonic() >= deadline:
-        logger.error(
-            "threads are still there after %g s, forks are not safe: %s", THREAD_END_SECONDS, left or "prepare"
-        )
+    return [thread.name for thread in others if thread.is_alive()]

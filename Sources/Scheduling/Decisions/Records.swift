@@ -24,6 +24,8 @@ public struct EngineRecord: Sendable, Equatable {
     /// When it was wanted, the last time.
     public var queuedAt: Moment
     public var weightBytes: Int?
+    /// When it began to wait for its place.
+    var inspectedAt: Moment?
     /// Of the model folder when it was looked at.
     public var fingerprint: String?
     public var kvCacheBytes: Int?
@@ -42,8 +44,12 @@ public struct EngineRecord: Sendable, Equatable {
     public var stages: [StageTime] = []
     /// Who waits for it to be ready.
     var loads: [CommandID] = []
-    /// While it is being placed: the template that has to fork processes for it.
+    /// While it is being placed: the template that has to fork processes for it, and the device whose memory it is to
+    /// have.
     var awaitedTemplate: ProcessID?
+    var awaitedDevice: DeviceID?
+    /// It is asleep and wanted, and its model folder is being looked at: its weights may be old ones.
+    var isBeingInspected = false
     /// Suspended, instead of ended, when it has drained.
     var isToSuspend = false
     /// Its model's loaded template is given up right after it.
@@ -61,7 +67,9 @@ public struct EngineRecord: Sendable, Equatable {
 
     public var processes: [ProcessID] { [frontEnd, core].compactMap(\.self) }
     /// On its way to ready.
-    var isComing: Bool { isUnplaced || phase == .starting || phase == .resuming }
+    var isComing: Bool { isUnplaced || phase == .starting || phase == .resuming || isWaking }
+    /// Asleep, and to be resumed if its files are the same.
+    var isWaking: Bool { phase == .asleep && isBeingInspected }
     /// Has nothing of any device yet.
     var isUnplaced: Bool { phase == .queued || phase == .placing }
     /// Its memory comes back without anybody's doing.
@@ -130,11 +138,15 @@ public struct ModelRecord: Sendable, Equatable {
     public var templateBackoff = Backoff()
     /// Why its last template failed; nil once one was ready.
     public var templateError: ControllerError?
+    /// Its last start failed, and that was from a template: the next one shows whether the template was at fault.
+    var startsGenerically = false
     var sleep: SleepRecord?
     /// When it was last asked for, as far as that was seen here.
     var lastUsed = Moment(nanoseconds: 0)
 
     public var wantsSleep: Bool { sleep != nil }
+    /// Somebody waits for an engine.
+    var isWanted: Bool { !waiting.isEmpty || !loads.isEmpty }
     public var waitingCount: Int { waiting.count }
 }
 

@@ -55,7 +55,7 @@ extension Scheduler {
 
     private mutating func end(_ engine: EngineRecord) {
         switch engine.phase {
-        case .queued, .placing, .starting, .resuming:
+        case .queued, .placing, .starting, .resuming, .asleep:
             refuseAll(
                 of: engine.model,
                 ControllerError(.conflict, "The model was unloaded while this waited for its start."), log: nil)
@@ -66,7 +66,7 @@ extension Scheduler {
                 of: engine.model, ControllerError(.conflict, "The model was unloaded while this waited."), log: nil)
             drain(engine.id)
         case .draining: engines[engine.id]?.isToSuspend = false
-        case .suspending, .asleep: stop(engine.id)
+        case .suspending: stop(engine.id)
         case .stopping: break
         }
     }

@@ -13,7 +13,10 @@ extension Scheduler {
             if let moment = runtime.poolBackoff.notBefore, moment > now { moments.append(moment) }
         }
         for (name, model) in models {
-            if let sleep = model.sleep { moments.append(sleep.deadline) }
+            if let sleep = model.sleep { moments.append(sleep.nextDeadline) }
+            if !isShuttingDown, let moment = model.template?.forkBackoff.notBefore, moment > now {
+                moments.append(moment)
+            }
             if let deadline = model.template.flatMap({ deadline(of: $0, name) }) { moments.append(deadline) }
             if model.template == nil, model.specification.hasTemplate, !isShuttingDown,
                 let moment = model.templateBackoff.notBefore, moment > now
@@ -33,15 +36,24 @@ extension Scheduler {
         case .starting, .resuming:
             (engine.startedAt ?? now) + (models[engine.model]?.specification.startTimeout ?? .zero)
         case .draining, .suspending: engine.drainBy
-        case .queued, .placing: lastWish(for: engine)
+        case .queued: inspectionEnd(engine)
+        case .placing: lastWish(for: engine)
         case .ready: idleDeadline(of: engine)
-        case .asleep, .stopping: nil
+        case .asleep: engine.isBeingInspected ? inspectionEnd(engine) : nil
+        case .stopping: nil
         }
+    }
+
+    /// To read all of a model's files can take as long as a start.
+    private func inspectionEnd(_ engine: EngineRecord) -> Moment { engine.queuedAt + inspectionTimeout(engine.model) }
+
+    private func inspectionTimeout(_ name: String) -> Duration {
+        max(limits.queueTimeout, models[name]?.specification.startTimeout ?? .zero)
     }
 
     /// When nobody waits any more for an engine that cannot be placed.
     private func lastWish(for engine: EngineRecord) -> Moment {
-        let own = engine.queuedAt + limits.queueTimeout
+        let own = (engine.inspectedAt ?? engine.queuedAt) + limits.queueTimeout
         return models[engine.model]?.waiting.map(\.deadline).max().map { max($0, own) } ?? own
     }
 
@@ -72,7 +84,9 @@ extension Scheduler {
                     .startFailed,
                     "'\(engine.model)' was not ready within \(allowed) s (start_timeout); the last stage that "
                         + "ended was '\(engine.stages.last?.stage ?? "none")'."))
-        case .queued, .placing:
+        case .queued: refuseStart(engine.id, notInspected(engine.model))
+        case .asleep: refuseWake(engine, notInspected(engine.model))
+        case .placing:
             refuseStart(
                 engine.id,
                 ControllerError(
@@ -84,8 +98,17 @@ extension Scheduler {
             suspensionFailed(
                 engine.id, engine.generation, reason: "it was not asleep within \(allowed) s (start_timeout)")
         case .draining: stop(engine.id)
-        case .ready, .asleep, .stopping: break
+        case .ready, .stopping: break
         }
+    }
+
+    private func notInspected(_ name: String) -> ControllerError {
+        ControllerError(
+            .deadlinePassed,
+            "'\(name)' was not started: the files of its model folder were not read within "
+                + "\(inspectionTimeout(name).seconds) s (the longer of scheduling.queue_timeout and start_timeout). "
+                + "Look at the disk or network that they are on, or give it a longer start_timeout.",
+            retryAfter: expectedWait(name))
     }
 
     private mutating func expireRequests(of name: String) {

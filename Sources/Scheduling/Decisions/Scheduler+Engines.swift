@@ -6,9 +6,9 @@ extension Scheduler {
 
     /// Makes an engine for a model that is wanted and has none, or wakes the one that it has.
     mutating func ensureEngine(_ name: String) {
-        guard let model = models[name], !isShuttingDown, !model.waiting.isEmpty || !model.loads.isEmpty else { return }
+        guard let model = models[name], !isShuttingDown, model.isWanted else { return }
         if let engine = model.engine {
-            if engines[engine]?.phase == .asleep { resume(engine) }
+            if engines[engine]?.phase == .asleep { inspectSleeping(engine) }
             return
         }
         if let pause = model.backoff.remaining(at: now) {
@@ -30,14 +30,22 @@ extension Scheduler {
     }
 
     mutating func inspected(_ id: EngineID, _ inspection: ModelInspection) {
-        guard let engine = engines[id], engine.phase == .queued else { return }
+        guard let engine = engines[id] else { return }
+        if engine.isWaking { return wakeInspected(engine, inspection) }
+        guard engine.phase == .queued else { return }
         engines[id]?.weightBytes = inspection.weightBytes
         engines[id]?.fingerprint = inspection.fingerprint
         engines[id]?.phase = .placing
+        engines[id]?.inspectedAt = now
         // What was made from other files is never served again.
         if let known = models[engine.model]?.template?.fingerprint, known != inspection.fingerprint {
             giveUpTemplate(of: engine.model)
         }
+    }
+
+    mutating func inspectionFailed(_ id: EngineID, _ error: ControllerError) {
+        guard let engine = engines[id] else { return }
+        if engine.isWaking { refuseWake(engine, error) } else { failStart(id, error) }
     }
 
     mutating func record(_ time: StageTime, of id: EngineID, _ generation: Generation) {
@@ -57,6 +65,7 @@ extension Scheduler {
         engines[id]?.loads = []
         models[engine.model]?.lastStart = now - engine.queuedAt
         models[engine.model]?.lastError = nil
+        models[engine.model]?.startsGenerically = false
         if models[engine.model]?.quickDeaths == 0 { models[engine.model]?.backoff.succeeded() }
         actions.append(.publishRoutes)
         for command in engine.loads { actions.append(.completeLoad(command, id)) }
@@ -82,13 +91,22 @@ extension Scheduler {
         }
     }
 
-    /// Answers all that waited for the start with the reason, and pauses before the next.
+    /// Answers all that waited for the start with the reason, and pauses before the next. Where this one was from a
+    /// template, perhaps only that is at fault: the next is made without it.
     mutating func failStart(_ id: EngineID, _ error: ControllerError) {
-        guard let engine = engines[id], engine.isComing else { return }
+        guard let engine = engines[id], let model = models[engine.model], engine.isComing else { return }
+        let usesTemplate = isStartedFrom(model)
         models[engine.model]?.backoff.failed(at: now)
         models[engine.model]?.lastError = error
+        if engine.phase == .starting { models[engine.model]?.startsGenerically = engine.template != nil }
         refuseAll(of: engine.model, error, log: engine.startedAt == nil ? nil : .engine(id))
         stop(id)
+        if usesTemplate {
+            templateFailed(
+                of: engine.model,
+                .templateFailed(engine.model, "the engine \(id) did not start from it: \(error.message)"),
+                log: .engine(id))
+        }
     }
 
     /// Refuses the start without a pause: nothing of the model's own is wrong.

@@ -20,22 +20,25 @@ extension Scheduler {
             // A sleep that somebody waits for goes on: it keeps the weights already.
             let isAwake = models[engine.model]?.sleep == nil
             if isAwake, !isCPU(engine.device) {
-                beginSleep(of: engine.model, [])
+                beginSleep(of: engine.model, for: nil)
                 engines[engine.id]?.isToSuspend = true
             } else if isAwake, canKeepWeights(of: engine) {
-                beginSleep(of: engine.model, [])
+                beginSleep(of: engine.model, for: nil)
             }
             evict(engine.id)
         }
     }
 
-    /// Whether the model's template has the weights, or room for them once the engine is gone.
+    /// Whether the model's template has the weights, or room for them once the engine is gone. Where nobody knows what
+    /// they take, there is none.
     private func canKeepWeights(of engine: EngineRecord) -> Bool {
-        guard let template = models[engine.model]?.template, template.phase == .ready,
+        guard let model = models[engine.model], let template = model.template, template.phase == .ready,
             let device = devices.first(where: { $0.id == template.device }), device.isCPU
         else { return false }
+        if template.isLoaded { return true }
+        guard template.weightBytes > 0 || model.measuredFootprint != nil else { return false }
         let freed = engine.device == device.id ? engine.footprint ?? 0 : 0
-        let missing = Footprint.template(weightBytes: template.weightBytes, isLoaded: true) - template.footprint
-        return template.isLoaded || freeBytes(device) + freed >= missing
+        let missing = loadedTemplateBytes(of: model, weightBytes: template.weightBytes, on: device) - template.footprint
+        return freeBytes(device) + freed >= missing
     }
 }

@@ -41,7 +41,8 @@ extension Scheduler {
                 return "the template of '\(model.specification.name)' is ready, and gone"
             }
             if let engine = model.engine, engines[engine] == nil { return "\(engine) is gone, but not for its model" }
-            let isResting = model.engine.flatMap { engines[$0] }.map { $0.phase == .asleep } ?? true
+            let isResting =
+                model.engine.flatMap { engines[$0] }.map { $0.phase == .asleep && !$0.isBeingInspected } ?? true
             if isResting, !isShuttingDown, !model.waiting.isEmpty {
                 return "requests wait for '\(model.specification.name)', and nothing is being done for them"
             }

@@ -16,6 +16,15 @@ extension Scheduler {
         return template.footprint
     }
 
+    /// What a template of the model takes with the weights in it.
+    /// - Parameter weightBytes: 0: their size is not known, as the config names no folder. They are then taken for all
+    ///   that an engine was measured to hold beside its KV cache.
+    func loadedTemplateBytes(of model: ModelRecord, weightBytes: Int, on device: DeviceSpecification) -> Int {
+        let known = Footprint.template(weightBytes: weightBytes, isLoaded: true)
+        guard weightBytes == 0, let measured = model.measuredFootprint else { return known }
+        return known + max(0, measured - need(of: model, weightBytes: 0, on: device).kvCacheBytes)
+    }
+
     func isCPU(_ device: DeviceID?) -> Bool { devices.contains { $0.id == device && $0.isCPU } }
 
     /// What the model can not have by waiting: that of pinned models, but not of its own template. A pinned model that is
@@ -25,7 +34,10 @@ extension Scheduler {
             guard model.specification.isPinned else { return sum }
             let engine = model.engine.flatMap { engines[$0] }
             let held = engine.map { $0.device == device && !$0.isGoing ? $0.footprint ?? 0 : 0 } ?? 0
-            let isKept = model.specification.name != name && model.template?.isEnding == false
+            // Without weights it is given up like any other.
+            let isKept =
+                model.specification.name != name && model.template?.isEnding == false
+                && model.template?.takesWeights == true
             return sum + held + (isKept ? templateBytes(model, on: device) : 0)
         }
     }

@@ -33,6 +33,7 @@ extension Scheduler {
             guard let model = models[engine.model], let weightBytes = engine.weightBytes else { continue }
             let options = self.options(for: engine, of: model, weightBytes: weightBytes)
             engines[engine.id]?.awaitedTemplate = nil
+            engines[engine.id]?.awaitedDevice = nil
             guard options.contains(where: \.isPossible) else {
                 refuseStart(engine.id, tooLarge(model, options))
                 continue
@@ -42,13 +43,20 @@ extension Scheduler {
                 freeBytes($0.device) - (promised[$0.device.id] ?? 0) >= $0.footprint
             }) {
                 engines[engine.id]?.awaitedTemplate = option.template
+                engines[engine.id]?.awaitedDevice = option.device.id
                 if !lease(engine.id, option) { promised[option.device.id, default: 0] += option.footprint }
             } else if let option = open.first(where: \.isPossible) {
                 engines[engine.id]?.awaitedTemplate = option.template
+                engines[engine.id]?.awaitedDevice = option.device.id
                 makeRoom(option, for: engine)
                 blocked.insert(option.device.id)
             }
         }
+    }
+
+    /// Whether an engine waits for the device's memory, or for processes there.
+    func isStartWaiting(on device: DeviceID?) -> Bool {
+        engines.values.contains { $0.phase == .placing && $0.awaitedDevice == device }
     }
 
     /// One for each device; the first is where the model's template is, if that is of use.
@@ -72,11 +80,12 @@ extension Scheduler {
     }
 
     /// The model's template, if the engine can be started from it: made from the same files, and ready to fork, or with
-    /// processes to spare while it loads the weights.
+    /// processes to spare while it loads the weights. Nil also after a start from a template that failed.
     private func usableTemplate(
         for engine: EngineRecord, of model: ModelRecord, on device: DeviceID
     ) -> TemplateRecord? {
-        guard let template = model.template, template.device == device, template.fingerprint == engine.fingerprint
+        guard let template = model.template, template.device == device, template.fingerprint == engine.fingerprint,
+            !model.startsGenerically
         else { return nil }
         switch template.phase {
         case .ready: return template
@@ -114,6 +123,7 @@ extension Scheduler {
         engines[id]?.template = option.template
         engines[id]?.startTier = option.template == nil ? .cold : option.isLoaded ? .asleep : .warm
         engines[id]?.awaitedTemplate = nil
+        engines[id]?.awaitedDevice = nil
         engines[id]?.stages = [StageTime(stage: "lease", milliseconds: (now - engine.queuedAt).milliseconds)]
         actions.append(
             .assign(

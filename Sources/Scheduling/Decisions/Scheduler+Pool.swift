@@ -1,6 +1,9 @@
 // Zygotes and the processes kept warm.
 
 extension Scheduler {
+    /// A source that has to fork more has so many under way at once: each takes processor time from those that start.
+    private static let forksAtOnce = 16
+
     mutating func startZygotes() {
         guard !isShuttingDown else { return }
         for name in runtimesInOrder {
@@ -46,34 +49,47 @@ extension Scheduler {
                 $0.awaitedTemplate == nil && models[$0.model]?.specification.runtime == name
             }
             for device in devices {
-                fillPool(isAwaited: isAwaited) {
-                    $0.template == nil && $0.runtime == name && $0.device == device.id
+                fillPool(of: name, template: nil, isAwaited: isAwaited) {
+                    $0.device == device.id
                 } fork: { scheduler, role in
                     scheduler.fork(role, name, device.id, source: zygote)
                 }
             }
         }
         for model in models.values.sorted(by: { $0.specification.name < $1.specification.name }) {
+            let runtime = model.specification.runtime
             guard let template = model.template, template.phase == .ready, let process = template.process,
-                let device = template.device
+                let device = template.device, template.forkBackoff.remaining(at: now) == nil
             else { continue }
-            fillPool(isAwaited: placing.contains { $0.awaitedTemplate == process }) {
-                $0.template == process && $0.isLoaded == template.isLoaded
+            let isAwaited = placing.contains { $0.awaitedTemplate == process }
+            fillPool(of: runtime, template: process, isAwaited: isAwaited) {
+                $0.isLoaded == template.isLoaded
             } fork: { scheduler, role in
                 scheduler.fork(
-                    role, model.specification.runtime, device, source: process, of: model.specification.name,
-                    isLoaded: template.isLoaded)
+                    role, runtime, device, source: process, of: model.specification.name, isLoaded: template.isLoaded)
             }
         }
     }
 
+    /// - Parameters:
+    ///   - template: the source; nil: the runtime's zygote.
+    ///   - belongs: which of the source's spare processes are of this pool.
     private mutating func fillPool(
-        isAwaited: Bool, of belongs: (ProcessRecord) -> Bool, fork: (inout Scheduler, ProcessRole) -> Void
+        of runtime: RuntimeName, template: ProcessID?, isAwaited: Bool, where belongs: (ProcessRecord) -> Bool,
+        fork: (inout Scheduler, ProcessRole) -> Void
     ) {
         let wanted = max(limits.idleWorkers, isAwaited ? 1 : 0)
-        for role in [ProcessRole.core, .frontEnd] {
-            let present = processes.values.count { $0.role == role && $0.isSpare && belongs($0) }
-            for _ in 0..<max(wanted - present, 0) { fork(&self, role) }
+        let spares = processes.values.filter { $0.runtime == runtime && $0.template == template && $0.isSpare }
+        let missing = [ProcessRole.core, .frontEnd].map { role in
+            (role, wanted - spares.count { $0.role == role && belongs($0) })
+        }
+        var places = Self.forksAtOnce - spares.count { $0.state == .starting }
+        // Pair by pair: one process alone is of no use.
+        for number in 0..<wanted {
+            for (role, count) in missing where number < count && places > 0 {
+                fork(&self, role)
+                places -= 1
+            }
         }
     }
 

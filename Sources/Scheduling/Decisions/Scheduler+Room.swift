@@ -84,14 +84,14 @@ extension Scheduler {
         }
     }
 
-    /// Templates without weights, those in the making among them. The model's own is the last, and only if there is no
-    /// room beside it.
+    /// Templates without weights, those in the making and those of pinned models among them. The model's own is the
+    /// last, and only if there is no room beside it.
     private func spareTemplates(on device: DeviceID, for wanted: EngineRecord, _ option: Option) -> [Victim] {
         let others = modelsByUse.compactMap { model -> Victim? in
             let name = model.specification.name
             let bytes = templateBytes(model, on: device)
-            guard name != wanted.model, !model.specification.isPinned, bytes > 0, let template = model.template,
-                !template.isEnding, !template.takesWeights, !isTemplateNeeded(model)
+            guard name != wanted.model, bytes > 0, let template = model.template, !template.isEnding,
+                !template.takesWeights, !isTemplateNeeded(model)
             else { return nil }
             return .template(model: name, bytes: bytes)
         }
@@ -113,7 +113,7 @@ extension Scheduler {
     }
 
     /// Whether the engine was forked from its model's present template after that had loaded the weights.
-    func sharesWeights(_ engine: EngineRecord) -> Bool {
+    public func sharesWeights(_ engine: EngineRecord) -> Bool {
         guard let process = models[engine.model]?.template?.process else { return false }
         return engine.template == process && engine.startTier == .asleep
     }
@@ -131,7 +131,7 @@ extension Scheduler {
     }
 
     private func isRemovable(_ engine: EngineRecord) -> Bool {
-        (engine.phase == .ready || engine.phase == .asleep)
+        (engine.phase == .ready || (engine.phase == .asleep && !engine.isWaking))
             && models[engine.model]?.specification.isPinned == false
     }
 

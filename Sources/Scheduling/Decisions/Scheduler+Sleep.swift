@@ -7,12 +7,14 @@ extension Scheduler {
         }
         guard !isShuttingDown else { return failSleep([command], .shuttingDown) }
         let engine = model.engine.flatMap { engines[$0] }
-        if let sleep = model.sleep {
-            models[name]?.sleep?.commands.append(command)
+        if model.sleep != nil {
             // Requests may have started it again meanwhile.
             if let engine, engine.phase == .ready, isCPU(engine.device) {
-                beginSleep(of: name, sleep.commands + [command])
+                beginSleep(of: name, for: command)
                 drain(engine.id)
+            } else {
+                let deadline = sleepDeadline(of: model)
+                models[name]?.sleep?.join(command, until: deadline)
             }
             return
         }
@@ -31,16 +33,22 @@ extension Scheduler {
             return failSleep(
                 [command], .cannotSleep(name, "has no template ('template: false'), so its weights cannot be kept"))
         }
-        beginSleep(of: name, [command])
+        beginSleep(of: name, for: command)
         if let engine, engine.phase == .ready { drain(engine.id) }
     }
 
-    /// - Parameter commands: who waits for it; none if its engine was idle for long.
-    mutating func beginSleep(of name: String, _ commands: [CommandID]) {
+    /// Those that wait for it already wait no longer than before.
+    /// - Parameter command: who waits for it; nil: its engine was idle for long.
+    mutating func beginSleep(of name: String, for command: CommandID?) {
         guard let model = models[name] else { return }
-        models[name]?.sleep = SleepRecord(
-            commands: commands, engine: model.engine,
-            deadline: now + model.specification.startTimeout + limits.drainTimeout)
+        let deadline = sleepDeadline(of: model)
+        var sleep = SleepRecord(waiters: model.sleep?.waiters ?? [], engine: model.engine, deadline: deadline)
+        if let command { sleep.join(command, until: deadline) }
+        models[name]?.sleep = sleep
+    }
+
+    private func sleepDeadline(of model: ModelRecord) -> Moment {
+        now + model.specification.startTimeout + limits.drainTimeout
     }
 
     mutating func advanceSleeps() {
@@ -72,7 +80,11 @@ extension Scheduler {
                 return failSleep(of: name, .templateBacksOff(model, pause))
             }
             guard template.phase == .ready else { return }
-            if template.isLoaded { completeSleep(of: name) } else { loadWeights(of: name) }
+            if template.isLoaded {
+                completeSleep(of: name)
+            } else if !isStartWaiting(on: template.device) {
+                loadWeights(of: name)
+            }
         }
     }
 
@@ -122,13 +134,15 @@ extension Scheduler {
 
     mutating func expireSleeps() {
         for name in models.keys.sorted() {
-            guard let sleep = models[name]?.sleep, sleep.deadline <= now else { continue }
+            guard let sleep = models[name]?.sleep, sleep.nextDeadline <= now else { continue }
+            let expired = models[name]?.sleep?.takeExpired(at: now) ?? []
             failSleep(
-                of: name,
+                expired,
                 ControllerError(
                     .deadlinePassed,
                     "'\(name)' was not asleep within its start_timeout and the \(limits.drainTimeout.seconds) s for "
                         + "draining. Look at its template in GET /models, and ask again."))
+            if sleep.deadline <= now { models[name]?.sleep = nil }
         }
     }
 }

@@ -8,10 +8,10 @@ extension Scheduler {
         switch engine.phase {
         case .asleep: actions.append(.completeSleep(command))
         case .ready:
-            beginSleep(of: engine.model, [command])
+            beginSleep(of: engine.model, for: command)
             engines[engine.id]?.isToSuspend = true
             drain(engine.id)
-        case .suspending: beginSleep(of: engine.model, [command])
+        case .suspending: beginSleep(of: engine.model, for: command)
         case .queued, .placing, .starting, .resuming, .draining, .stopping:
             failSleep([command], .cannotSleep(engine.model, "is being started or ended; ask again when it is ready"))
         }
@@ -34,10 +34,35 @@ extension Scheduler {
         ensureEngine(engine.model)
     }
 
-    mutating func resume(_ id: EngineID) {
+    /// Somebody wants it. Its files may have changed since, and weights of old ones are never served.
+    mutating func inspectSleeping(_ id: EngineID) {
+        guard let engine = engines[id], !engine.isBeingInspected else { return }
+        engines[id]?.isBeingInspected = true
+        engines[id]?.queuedAt = now
+        actions.append(.inspect(id, model: engine.model))
+    }
+
+    mutating func wakeInspected(_ engine: EngineRecord, _ inspection: ModelInspection) {
+        engines[engine.id]?.isBeingInspected = false
+        if inspection.fingerprint != engine.fingerprint {
+            // Who waits for it gets another, once it is gone.
+            stop(engine.id)
+        } else if models[engine.model]?.isWanted == true {
+            resume(engine.id)
+        }
+    }
+
+    /// Nothing is wrong with the engine itself: it sleeps on.
+    mutating func refuseWake(_ engine: EngineRecord, _ error: ControllerError) {
+        engines[engine.id]?.isBeingInspected = false
+        models[engine.model]?.lastError = error
+        refuseAll(of: engine.model, error, log: nil)
+    }
+
+    private mutating func resume(_ id: EngineID) {
         guard let engine = engines[id], let model = models[engine.model] else { return }
         engines[id]?.phase = .resuming
-        engines[id]?.queuedAt = now
+        engines[id]?.readyAt = nil
         engines[id]?.startedAt = now
         engines[id]?.startTier = .asleep
         engines[id]?.stages = []

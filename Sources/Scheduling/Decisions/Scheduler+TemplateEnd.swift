@@ -38,19 +38,23 @@ extension Scheduler {
         settleTemplate(of: name)
     }
 
-    /// A process that the template forked is gone, before it had a use.
+    /// A process that the template forked is gone, before it had a use. The next is forked after a pause.
     mutating func spareGone(_ process: ProcessRecord, reason: String) {
         guard let name = process.model, let template = models[name]?.template, template.process == process.template
         else { return }
         // One that was forked before the weights came is of no use any more, and its end no sign.
         let isWanted = template.phase == .ready && process.isLoaded == template.isLoaded
-        if isWanted, process.isSpare, process.state == .starting || diedQuickly(process) {
+        // Those that were under way together fail together: that is one failure.
+        let isAnother = template.lastChildFailure.map { $0 < process.startedAt } ?? true
+        if isWanted, isAnother, process.isSpare, process.state == .starting || diedQuickly(process) {
             // So far apart, failures are accidents.
             let memory = limits.processStartTimeout + Self.quickDeath
-            let isFirst = template.lastChildFailure.map { now - $0 > memory } ?? true
-            let failures = isFirst ? 1 : template.childFailures + 1
-            models[name]?.template?.childFailures = failures
+            if let last = template.lastChildFailure, now - last > memory {
+                models[name]?.template?.forkBackoff.succeeded()
+            }
+            models[name]?.template?.forkBackoff.failed(at: now)
             models[name]?.template?.lastChildFailure = now
+            let failures = models[name]?.template?.forkBackoff.failures ?? 0
             if failures >= Self.childFailures {
                 templateFailed(
                     of: name,
@@ -75,7 +79,10 @@ extension Scheduler {
         }
         // An engine that shared the weights has them alone now.
         if let engine = model.engine.flatMap({ engines[$0] }), sharesWeights(engine), isCPU(template.device) {
-            let weights = min(template.footprint, Footprint.weights(template.weightBytes))
+            // Where nobody knows the size of the weights, they are all that the template had.
+            let weights =
+                template.weightBytes == 0
+                ? template.footprint : min(template.footprint, Footprint.weights(template.weightBytes))
             engines[engine.id]?.footprint = (engine.footprint ?? 0) + weights
         }
         models[name]?.template = nil

@@ -2,18 +2,19 @@
 
 extension Scheduler {
     /// Begins the next template. Those that a sleep waits for are made at once; the others one by one, and none while an
-    /// engine is on its way: no start is ever delayed by them.
+    /// engine is on its way: no start is ever delayed by them. One that failed waits for all that have not.
     mutating func fillTemplates() {
         guard !isShuttingDown else { return }
-        let byUse = models.values.sorted { left, right in
-            (lastUse(right), left.specification.name) < (lastUse(left), right.specification.name)
+        let inOrder = models.values.sorted { left, right in
+            (left.templateError == nil ? 0 : 1, lastUse(right), left.specification.name)
+                < (right.templateError == nil ? 0 : 1, lastUse(left), right.specification.name)
         }
-        for model in byUse where isTemplateMissing(model) && model.sleep?.step == .loading {
+        for model in inOrder where isTemplateMissing(model) && model.sleep?.step == .loading {
             beginTemplate(of: model.specification.name, isUrgent: true)
         }
         guard !engines.values.contains(where: \.isComing),
             !models.values.contains(where: { $0.template?.isBackgroundWork == true }),
-            let next = byUse.first(where: { isTemplateMissing($0) && $0.sleep == nil }),
+            let next = inOrder.first(where: { isTemplateMissing($0) && $0.sleep == nil }),
             templateDevice(for: next, weightBytes: nil, isLoaded: false) != nil
         else { return }
         beginTemplate(of: next.specification.name, isUrgent: false)
@@ -32,12 +33,17 @@ extension Scheduler {
     /// The first device that has room for the model as well; otherwise the first that has room for its template.
     /// - Parameter weightBytes: nil: not known yet.
     func templateDevice(for model: ModelRecord, weightBytes: Int?, isLoaded: Bool) -> DeviceSpecification? {
-        let estimate = Footprint.template(weightBytes: weightBytes ?? 0, isLoaded: isLoaded)
-        let fitting = devices.filter { $0.isCPU ? freeBytes($0) >= estimate : !isLoaded }
+        let bare = Footprint.template(weightBytes: 0, isLoaded: false)
+        let fitting = devices.filter { device in
+            guard device.isCPU else { return !isLoaded }
+            let weightBytes = weightBytes ?? 0
+            return freeBytes(device)
+                >= (isLoaded ? loadedTemplateBytes(of: model, weightBytes: weightBytes, on: device) : bare)
+        }
         return fitting.first { device in
             let need = need(of: model, weightBytes: weightBytes ?? 0, on: device).footprint
             return device.memoryBytes - pinnedBytes(device.id, for: model.specification.name) >= need
-                + (device.isCPU ? Footprint.template(weightBytes: 0, isLoaded: false) : 0)
+                + (device.isCPU ? bare : 0)
         } ?? fitting.first
     }
 
@@ -81,10 +87,12 @@ extension Scheduler {
         }
     }
 
-    /// The template's process is up: it is told its model, and to load the weights if somebody waits for them.
+    /// The template's process is up: it is told its model, and to load the weights if somebody waits for them and no
+    /// start for memory.
     mutating func templateIdle(_ name: String) {
-        guard let model = models[name], model.template?.phase == .forking else { return }
-        if model.sleep?.step != .loading || !loadWeights(of: name) { prepare(name, isLoaded: false) }
+        guard let model = models[name], let template = model.template, template.phase == .forking else { return }
+        let isToLoad = model.sleep?.step == .loading && !isStartWaiting(on: template.device)
+        if !isToLoad || !loadWeights(of: name) { prepare(name, isLoaded: false) }
     }
 
     /// - Returns: false, and the sleep has failed, if they have no room.
@@ -98,7 +106,7 @@ extension Scheduler {
                 of: name, .cannotSleep(name, "has its template on \(device.id), where only a loaded model can sleep"))
             return false
         }
-        let footprint = Footprint.template(weightBytes: template.weightBytes, isLoaded: true)
+        let footprint = loadedTemplateBytes(of: model, weightBytes: template.weightBytes, on: device)
         guard freeBytes(device) >= footprint - template.footprint else {
             failSleep(of: name, noRoomForWeights(model, template.weightBytes))
             return false
@@ -154,7 +162,8 @@ extension Scheduler {
 
     private func noRoomForWeights(_ model: ModelRecord, _ weightBytes: Int) -> ControllerError {
         let here = devices.filter { $0.isCPU && (model.template?.device == nil || $0.id == model.template?.device) }
-        let needed = Footprint.template(weightBytes: weightBytes, isLoaded: true) - (model.template?.footprint ?? 0)
+        let loaded = here.map { loadedTemplateBytes(of: model, weightBytes: weightBytes, on: $0) }.min() ?? 0
+        let needed = loaded - (model.template?.footprint ?? 0)
         let sums = here.map {
             "\($0.id) has \(mebibytes($0.memoryBytes)), of which \(mebibytes(freeBytes($0))) are free"
         }

@@ -99,7 +99,7 @@ public struct Scheduler: Sendable {
         case .preparationFailed(let process, let reason): preparationFailed(process, reason: reason)
         case .templateMeasured(let process, let bytes): templateMeasured(process, bytes: bytes)
         case .inspected(let engine, let inspection): inspected(engine, inspection)
-        case .inspectionFailed(let engine, let error): failStart(engine, error)
+        case .inspectionFailed(let engine, let error): inspectionFailed(engine, error)
         case .stage(let engine, let generation, let time): record(time, of: engine, generation)
         case .ready(let engine, let generation): becameReady(engine, generation, from: .starting)
         case .startFailed(let engine, let generation, let reason): startFailed(engine, generation, reason: reason)

@@ -29,8 +29,8 @@ public struct TemplateRecord: Sendable, Equatable {
     public internal(set) var readyAt: Moment?
     /// Made for somebody who waits for the model's sleep: ahead of the others.
     var isUrgent = false
-    /// Processes in a row that failed to come up, or soon after.
-    var childFailures = 0
+    /// For its processes that fail to come up, or end soon after.
+    var forkBackoff = Backoff()
     var lastChildFailure: Moment?
 
     init(since: Moment, isUrgent: Bool) {
@@ -48,31 +48,4 @@ public struct TemplateRecord: Sendable, Equatable {
     }
     /// Has the weights, or is getting them.
     var takesWeights: Bool { isLoaded || phase == .preparing(loading: true) }
-}
-
-/// A model on its way to sleep in the host's memory.
-struct SleepRecord: Sendable, Equatable {
-    enum Step: Sendable, Equatable {
-        /// Its engine is going, or a template that is of no use any more.
-        case clearing
-        /// The model folder is being looked at: weights that are loaded may be old ones.
-        case inspecting
-        /// Its template is being made, or loads the weights.
-        case loading
-    }
-
-    var step = Step.clearing
-    /// Who waits for it; empty: its engine was idle for long.
-    var commands: [CommandID]
-    /// The engine that has to go first.
-    let engine: EngineID?
-    let deadline: Moment
-}
-
-/// Somebody who waits for a model's end.
-struct UnloadRecord: Sendable, Equatable {
-    let command: CommandID
-    let engine: EngineID?
-    /// The template whose weights are given up with it.
-    let template: ProcessID?
 }

@@ -33,7 +33,7 @@ public struct RequestID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "r-\(number)" }
 }
 
-/// One load, unload or stop that somebody waits for; unique in one life of the controller.
+/// One load, unload, sleep or wake that somebody waits for; unique in one life of the controller.
 public struct CommandID: Hashable, Sendable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }

@@ -33,14 +33,6 @@ public struct RuntimeProgram: Sendable {
     }
 }
 
-/// What a process says of its own memory, in bytes.
-public struct ProcessMemory: Sendable, Equatable {
-    /// What it owns alone.
-    public let privateBytes: Int
-    /// What its KV cache has of that.
-    public let cacheBytes: Int
-}
-
 /// A process as it is now.
 public struct ProcessSnapshot: Sendable {
     public let pid: Int?

@@ -49,6 +49,27 @@ import Testing
         #expect(harness.outcomes(of: request) == [.admitted(new)])
     }
 
+    @Test mutating func filesThatAreNotReadInTimeFailIt() throws {
+        let load = harness.load("a")
+        harness.wait(.milliseconds(119_999))
+        #expect(harness.loadFailure(load) == nil)
+        harness.wait(.milliseconds(1))
+        let error = harness.loadFailure(load)
+        #expect(error?.code == .deadlinePassed)
+        #expect(error?.message.contains("the files of its model folder were not read within 120.0 s") == true)
+        #expect(harness.engine(of: "a") == nil)
+    }
+
+    @Test func filesMayTakeLongerToReadThanRequestsWait() throws {
+        var harness = Harness(limits: .with(queueTimeout: .seconds(30)))
+        harness.boot()
+        let load = harness.load("a")
+        harness.wait(.seconds(80))
+        _ = try harness.inspect("a")
+        #expect(harness.phase(of: "a") == .starting)
+        #expect(harness.loadFailure(load) == nil)
+    }
+
     @Test func whatDoesNotWaitInAQueueHasNoDeadline() throws {
         var harness = Harness(limits: .with(queueTimeout: .seconds(1)))
         harness.boot()

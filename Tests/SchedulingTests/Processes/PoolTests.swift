@@ -35,6 +35,20 @@ import Testing
         #expect(harness.actions.forks.count == 2)
     }
 
+    @Test func atMostSixteenProcessesComeUpAtOnce() throws {
+        var harness = Harness(
+            devices: [.gibibytes(4), .gibibytes(4, id: "cpu:1")], limits: .with(idleWorkers: 10))
+        harness.boot()
+        #expect(harness.processes(.core, .idle).count == 8)
+        #expect(harness.processes(.frontEnd, .idle).count == 8)
+        let next = try #require(harness.processes(.core, .starting).first)
+        #expect(harness.processes(.core, .starting).count + harness.processes(.frontEnd, .starting).count == 16)
+        #expect(harness.send(.processIdle(next)).forks.count == 1)
+        for _ in 0..<2 { harness.fillPools() }
+        #expect(harness.processes(.core, .idle).count == 20)
+        #expect(harness.processes(.frontEnd, .idle).count == 20)
+    }
+
     @Test func anIdleProcessThatDiesIsReplacedAtOnce() throws {
         var harness = Harness()
         harness.boot()

@@ -5,14 +5,15 @@ import Testing
     private static let weights = mebibytes(1000)
 
     private func ready(
-        hasTemplate: Bool = true, isPinned: Bool = false, device: DeviceSpecification = .gibibytes(8)
+        hasTemplate: Bool = true, isPinned: Bool = false, device: DeviceSpecification = .gibibytes(8),
+        weightBytes: Int = Self.weights
     ) throws -> (Harness, EngineID) {
         let model = ModelSpecification.named(
             "a", isPinned: isPinned, idleTimeout: .seconds(60), hasTemplate: hasTemplate)
         var harness = Harness(models: [model, .named("b")], devices: [device])
         harness.boot()
-        if hasTemplate { try harness.makeTemplate("a", weightBytes: Self.weights) }
-        let engine = try harness.start("a", weightBytes: Self.weights)
+        if hasTemplate { try harness.makeTemplate("a", weightBytes: weightBytes) }
+        let engine = try harness.start("a", weightBytes: weightBytes)
         return (harness, engine)
     }
 
@@ -57,6 +58,25 @@ import Testing
         harness.endEngine(engine)
         #expect(harness.scheduler.tier(of: "a") == .warm)
         #expect(harness.actions.templateInspections == ["a"])
+    }
+
+    @Test func whereNobodyKnowsWhatItsWeightsTakeItIsStopped() throws {
+        var (harness, engine) = try ready(weightBytes: 0)
+        #expect(harness.wait(.seconds(60)).evictions == [engine])
+        harness.endEngine(engine)
+        #expect(harness.scheduler.tier(of: "a") == .warm)
+        #expect(harness.actions.templateInspections == ["a"])
+    }
+
+    @Test func weightsOfUnknownSizeAreTakenForWhatWasMeasured() throws {
+        var (harness, engine) = try ready(weightBytes: 0)
+        harness.send(.measured(engine, bytes: mebibytes(1536 + 700)))
+        harness.wait(.seconds(60))
+        harness.endEngine(engine)
+        harness.inspectTemplate("a")
+        #expect(harness.scheduler.usedBytes(DeviceID("cpu:0")) == mebibytes(128 + 700))
+        try harness.finishPreparing("a")
+        #expect(harness.scheduler.tier(of: "a") == .asleep)
     }
 
     @Test func aPinnedOneStays() throws {

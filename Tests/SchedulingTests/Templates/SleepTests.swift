@@ -141,6 +141,47 @@ import Testing
         #expect(harness.actions.orders.count(where: \.isLoaded) == 1)
     }
 
+    @Test func weightsTakeNoMemoryThatAStartWaitsFor() throws {
+        let models: [ModelSpecification] = [.named("a", hasTemplate: true), .named("b"), .named("c", gibibytes: 3)]
+        var harness = Harness(models: models, devices: [.gibibytes(4)])
+        harness.boot()
+        try harness.makeTemplate("a", weightBytes: mebibytes(500))
+        let b = try harness.start("b")
+        harness.inFlight[b] = 1
+        _ = harness.load("c")
+        _ = try harness.inspect("c")
+        #expect(harness.phase(of: "c") == .placing)
+        let command = harness.sleep("a")
+        harness.inspectTemplate("a", weightBytes: mebibytes(500))
+        #expect(harness.actions.orders.count(where: \.isLoaded) == 0)
+        harness.wait(.seconds(20))
+        harness.inFlight[b] = 0
+        harness.send(.permitReleased(b))
+        harness.endEngine(b)
+        #expect(harness.phase(of: "c") == .starting)
+        try harness.finishPreparing("a")
+        #expect(harness.isAsleep(command))
+    }
+
+    @Test func oneThatIsMadeForASleepWaitsForTheStartAsWell() throws {
+        let models: [ModelSpecification] = [.named("a", hasTemplate: true), .named("b"), .named("c", gibibytes: 3)]
+        var harness = Harness(models: models, devices: [.gibibytes(4)])
+        harness.boot()
+        let b = try harness.start("b")
+        harness.inFlight[b] = 1
+        harness.inspectTemplate("a", weightBytes: mebibytes(500))
+        _ = harness.load("c")
+        _ = try harness.inspect("c")
+        let command = harness.sleep("a")
+        let process = try #require(harness.template(of: "a")?.process)
+        #expect(harness.send(.processIdle(process)).orders.map(\.isLoaded) == [false])
+        try harness.finishPreparing("a")
+        _ = harness.unload("c")
+        #expect(harness.actions.orders.map(\.isLoaded) == [false, true])
+        try harness.finishPreparing("a")
+        #expect(harness.isAsleep(command))
+    }
+
     // MARK: What cannot be
 
     @Test mutating func whatCannotSleepIsSaid() throws {
@@ -206,6 +247,29 @@ import Testing
         let command = harness.sleep("a")
         harness.wait(.seconds(150))
         #expect(harness.sleepFailure(command)?.code == .deadlinePassed)
+    }
+
+    @Test mutating func whoAsksLaterDoesNotProlongTheWaitOfOthers() throws {
+        _ = try makeTemplate()
+        let first = harness.sleep("a")
+        harness.inspectTemplate("a", weightBytes: Self.weights)
+        let engine = try harness.start("a", weightBytes: Self.weights)
+        harness.wait(.seconds(60))
+        let second = harness.sleep("a")
+        try harness.finishPreparing("a")
+        harness.fillPools()
+        harness.wait(.seconds(40))
+        let third = harness.sleep("a")
+        harness.wait(.milliseconds(49_999))
+        #expect(harness.sleepFailure(first) == nil)
+        harness.wait(.milliseconds(1))
+        #expect(harness.sleepFailure(first)?.code == .deadlinePassed)
+        harness.wait(.seconds(60))
+        #expect(harness.sleepFailure(second)?.code == .deadlinePassed)
+        harness.endEngine(engine)
+        harness.inspectTemplate("a", weightBytes: Self.weights)
+        #expect(harness.sleepFailure(third) == nil)
+        #expect(harness.isAsleep(third))
     }
 
     @Test mutating func aShutdownAnswersIt() throws {

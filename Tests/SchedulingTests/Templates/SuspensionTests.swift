@@ -41,7 +41,12 @@ import Testing
         harness.wait(.seconds(5))
         let request = isRequest ? harness.request("a") : nil
         let wakes = isRequest ? [] : [harness.wake("a"), harness.wake("a")]
+        // Its files are looked at first, once.
+        #expect(harness.actions.inspections == ["a", "a"])
+        #expect(harness.actions.resumptions == [])
+        _ = try harness.inspect("a")
         #expect(harness.actions.resumptions == [engine])
+        #expect(harness.scheduler.engines[engine]?.readyAt == nil)
         #expect(harness.scheduler.tier(of: "a") == .asleep)
         harness.wait(.milliseconds(300))
         let decided = harness.send(.resumed(engine, try harness.generation(of: engine)))
@@ -59,8 +64,9 @@ import Testing
         _ = harness.sleep("a")
         harness.send(.permitReleased(engine))
         let request = harness.request("a")
-        #expect(harness.actions.resumptions == [])
+        #expect(harness.actions.inspections == ["a"])
         harness.send(.suspended(engine, try harness.generation(of: engine)))
+        _ = try harness.inspect("a")
         #expect(harness.actions.resumptions == [engine])
         harness.send(.resumed(engine, try harness.generation(of: engine)))
         #expect(harness.outcomes(of: request) == [.admitted(engine)])
@@ -96,9 +102,73 @@ import Testing
     @Test mutating func oneThatCannotBeWokenFailsTheStart() throws {
         _ = try putToSleep()
         let request = harness.request("a")
+        _ = try harness.inspect("a")
         harness.send(.suspensionFailed(engine, try harness.generation(of: engine), reason: "no memory"))
         #expect(try harness.refusal(of: request).message == "'a' could not be woken: no memory")
         harness.endProcesses()
+        #expect(harness.engine(of: "a") == nil)
+    }
+
+    // MARK: Files that have changed
+
+    @Test mutating func weightsOfOtherFilesAreNeverServed() throws {
+        _ = try putToSleep()
+        let request = harness.request("a")
+        let wake = harness.wake("a")
+        #expect(harness.send(.inspected(engine, .weighing(0, fingerprint: "second"))).ends.count == 2)
+        harness.endProcesses()
+        let next = try harness.inspect("a", fingerprint: "second")
+        #expect(next != engine)
+        try harness.becomeReady("a")
+        #expect(harness.outcomes(of: request) == [.admitted(next)])
+        #expect(harness.actions.contains(.completeLoad(wake, next)))
+        #expect(harness.actions.resumptions == [])
+    }
+
+    @Test mutating func filesThatCannotBeReadLeaveItAsleep() throws {
+        _ = try putToSleep()
+        let request = harness.request("a")
+        let wake = harness.wake("a")
+        let missing = ControllerError(.startFailed, "The folder 'models/a' is not there.")
+        #expect(harness.send(.inspectionFailed(engine, missing)).ends == [])
+        #expect(try harness.refusal(of: request) == missing)
+        #expect(harness.loadFailure(wake) == missing)
+        #expect(harness.phase(of: "a") == .asleep)
+        // The next one finds them, and there was no pause.
+        _ = harness.request("a")
+        _ = try harness.inspect("a")
+        #expect(harness.actions.resumptions == [engine])
+    }
+
+    @Test mutating func filesThatAreNotReadInTimeLeaveItAsleep() throws {
+        _ = try putToSleep()
+        let wake = harness.wake("a")
+        harness.wait(.milliseconds(119_999))
+        #expect(harness.loadFailure(wake) == nil)
+        harness.wait(.milliseconds(1))
+        #expect(harness.loadFailure(wake)?.message.contains("were not read within 120.0 s") == true)
+        #expect(harness.send(.inspected(engine, .weighing(0))) == [])
+        #expect(harness.phase(of: "a") == .asleep)
+        #expect(harness.scheduler.nextDeadline == nil)
+    }
+
+    @Test mutating func whoLeavesMeanwhileDoesNotWakeIt() throws {
+        _ = try putToSleep()
+        let request = harness.request("a")
+        harness.send(.withdraw(request))
+        #expect(harness.send(.inspected(engine, .weighing(0))) == [])
+        #expect(harness.phase(of: "a") == .asleep)
+    }
+
+    @Test mutating func anUnloadMeanwhileEndsIt() throws {
+        _ = try putToSleep()
+        let wake = harness.wake("a")
+        let sleep = harness.sleep("a")
+        #expect(harness.sleepFailure(sleep)?.message.contains("is starting") == true)
+        let unload = harness.unload("a")
+        #expect(harness.loadFailure(wake)?.code == .conflict)
+        harness.endProcesses()
+        #expect(harness.unloaded(unload) == [engine])
         #expect(harness.engine(of: "a") == nil)
     }
 

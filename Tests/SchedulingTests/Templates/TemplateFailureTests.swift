@@ -119,12 +119,31 @@ import Testing
         for failure in 1...3 {
             #expect(harness.template(of: "a")?.phase == .ready)
             let spare = try #require(harness.spares(of: "a").first { $0.state == .starting && $0.role == .core })
-            let decided = harness.send(.processGone(spare.id, reason: "no memory"))
-            #expect(decided.forks(from: process) == (failure < 3 ? [.core] : []))
+            #expect(harness.send(.processGone(spare.id, reason: "no memory")).forks == [])
+            if failure < 3 {
+                #expect(harness.wait(.milliseconds(failure * 1000 - 1)) == [])
+                #expect(harness.wait(.milliseconds(1)).forks(from: process) == [.core])
+            }
         }
         #expect(harness.scheduler.models["a"]?.templateError?.message.contains("no memory") == true)
         #expect(harness.spares(of: "a").isEmpty)
         try expectPause(.seconds(1))
+    }
+
+    @Test func whatFailsTogetherIsOneFailure() throws {
+        var harness = Harness(models: [.named("a", hasTemplate: true)], limits: .with(idleWorkers: 3))
+        harness.boot()
+        harness.inspectTemplate("a")
+        let process = try #require(harness.template(of: "a")?.process)
+        harness.send(.processIdle(process))
+        try harness.finishPreparing("a")
+        // As when the template is asked while its connection is away.
+        for spare in harness.spares(of: "a") { harness.send(.processGone(spare.id, reason: "not connected")) }
+        #expect(harness.template(of: "a")?.phase == .ready)
+        #expect(harness.wait(.seconds(1)).forks(from: process).count == 6)
+        harness.fillPools()
+        #expect(harness.processes(.core, .idle).count == 6)
+        #expect(harness.scheduler.nextDeadline == nil)
     }
 
     @Test mutating func accidentsThatAreFarApartAreNone() throws {
@@ -132,6 +151,7 @@ import Testing
         for _ in 0..<4 {
             let spare = try #require(harness.spares(of: "a").first)
             harness.send(.processGone(spare.id, reason: "killed by signal 9"))
+            harness.wait(.seconds(1))
             harness.fillPools()
             harness.wait(.seconds(60))
         }
@@ -145,6 +165,46 @@ import Testing
         #expect(harness.scheduler.engines[engine]?.startTier == .cold)
         try harness.becomeReady("a")
         #expect(harness.outcomes(of: request) == [.admitted(engine)])
+    }
+
+    enum Failure: CaseIterable { case reason, death, hang }
+
+    @Test(arguments: Failure.allCases)
+    mutating func oneFromWhichAnEngineDoesNotStartIsAtFaultAsWell(_ failure: Failure) throws {
+        let process = try harness.makeTemplate("a")
+        try harness.makeTemplate("b")
+        let request = harness.request("a")
+        let failed = try harness.inspect("a")
+        #expect(harness.scheduler.engines[failed]?.startTier == .warm)
+        harness.fillPools()
+        switch failure {
+        case .reason:
+            harness.send(.startFailed(failed, try harness.generation(of: failed), reason: "no such layer"))
+        case .death: try harness.killCore(of: failed)
+        case .hang: harness.wait(.seconds(90))
+        }
+        #expect(harness.outcomes(of: request) == [.refused(.startFailed)])
+        #expect(harness.scheduler.processes[process]?.state == .ending(nil))
+        #expect(harness.scheduler.models["a"]?.templateError?.message.contains("did not start from it") == true)
+        harness.endProcesses()
+        harness.wait(.seconds(1))
+        try harness.makeTemplate("a")
+        // However soon it is back, the next start is made without it; and once that was well, the one after with it.
+        let next = try harness.start("a")
+        #expect(harness.scheduler.engines[next]?.startTier == .cold)
+        _ = harness.unload("a")
+        harness.endEngine(next)
+        let last = try harness.start("a")
+        #expect(harness.scheduler.engines[last]?.startTier == .warm)
+    }
+
+    @Test mutating func aGenericStartThatFailsIsNothingToIt() throws {
+        _ = harness.request("a")
+        let engine = try harness.inspect("a")
+        #expect(harness.scheduler.engines[engine]?.startTier == .cold)
+        harness.send(.startFailed(engine, try harness.generation(of: engine), reason: "no such layer"))
+        #expect(harness.template(of: "a")?.phase == .inspecting)
+        #expect(harness.scheduler.models["a"]?.templateError == nil)
     }
 
     @Test mutating func theZygotesDeathIsNothingToIt() throws {

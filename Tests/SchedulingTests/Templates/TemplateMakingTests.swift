@@ -71,6 +71,15 @@ import Testing
         #expect(harness.actions.templateInspections == ["c"])
     }
 
+    @Test func oneThatFailedComesAfterThoseThatHaveNot() throws {
+        var harness = Harness(models: ["a", "b", "c"].map { .named($0, hasTemplate: true) })
+        harness.boot()
+        harness.send(.templateInspectionFailed(model: "a", ControllerError(.startFailed, "No config.")))
+        harness.wait(.seconds(1))
+        for model in ["b", "c"] { try harness.makeTemplate(model) }
+        #expect(harness.actions.templateInspections == ["a", "b", "c", "a"])
+    }
+
     @Test func itGoesWhereItsModelFits() throws {
         var harness = Harness(
             models: [.named("a", gibibytes: 3, hasTemplate: true)],

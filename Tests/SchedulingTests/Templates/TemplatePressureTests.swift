@@ -160,6 +160,20 @@ import Testing
         #expect(harness.phase(of: "b") == .starting)
     }
 
+    @Test func aPinnedModelsTemplateWithoutWeightsMakesWay() throws {
+        let models: [ModelSpecification] = [
+            .named("a", isPinned: true, hasTemplate: true), .named("b", gibibytes: 4),
+        ]
+        var harness = Harness(models: models, devices: [.gibibytes(4)])
+        harness.boot()
+        let process = try harness.makeTemplate("a")
+        _ = harness.load("b")
+        _ = try harness.inspect("b")
+        #expect(harness.actions.ends.contains(process))
+        harness.endProcesses()
+        #expect(harness.phase(of: "b") == .starting)
+    }
+
     @Test func aModelsOwnTemplateGoesOnlyIfThereIsNoRoomBesideIt() throws {
         var harness = Harness(models: [.named("a", gibibytes: 4, hasTemplate: true)], devices: [.gibibytes(4)])
         harness.boot()

@@ -101,6 +101,19 @@ import Testing
         #expect(harness.scheduler.models["a"]?.measuredCloneFootprint == nil)
     }
 
+    @Test func weightsOfUnknownSizeAreAllThatTheTemplateHad() throws {
+        var harness = Harness(models: [.named("a", hasTemplate: true)])
+        harness.boot()
+        let process = try harness.makeTemplate("a")
+        try harness.putToSleep("a")
+        harness.send(.templateMeasured(process, bytes: mebibytes(700)))
+        let engine = try harness.start("a")
+        #expect(harness.scheduler.usedBytes(Self.device) == mebibytes(700 + 1536 + 256))
+        harness.send(.processGone(process, reason: "killed by signal 9"))
+        harness.endProcesses()
+        #expect(harness.scheduler.engines[engine]?.footprint == mebibytes(700 + 1536 + 256))
+    }
+
     // MARK: Unload
 
     @Test func unloadingOneThatSleepsGivesItsWeightsUp() throws {

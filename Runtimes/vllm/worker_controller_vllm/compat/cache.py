@@ -1,15 +1,20 @@
 """The KV cache on CPU, from memory that the kernel zeroes when a page is first used."""
 
 import mmap
+import os
+import threading
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from worker_controller_vllm.memory import resident_bytes
+from worker_controller_vllm.memory import populate, resident_bytes
 
 SMALLEST = 1 << 20
 """Smaller tensors are not worth a mapping of their own."""
+
+FILL_BYTES = 2 << 20
+"""How much memory is made ready at once: a fraction of a millisecond."""
 
 
 class LazyCache(TorchFunctionMode):
@@ -22,6 +27,8 @@ class LazyCache(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._mappings: list[tuple[int, int]] = []
+        self._memory: list[mmap.mmap] = []
+        self._is_filling = False
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -33,6 +40,22 @@ class LazyCache(TorchFunctionMode):
         """How much of the mapped memory is in use."""
         return sum(resident_bytes(start, size) for start, size in self._mappings)
 
+    def fill(self) -> None:
+        """Lets the kernel make the rest of the memory ready, on a thread of lowest priority; the first call only.
+
+        To be called after the first answer, so that later ones do not pay for the pages that they are the first to use.
+        """
+        if not self._is_filling and self._mappings:
+            self._is_filling = True
+            threading.Thread(target=self._fill, name="fill-cache", daemon=True).start()
+
+    def _fill(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        for start, size in self._mappings:
+            for offset in range(0, size, FILL_BYTES):
+                if not populate(start + offset, min(FILL_BYTES, size - offset)):
+                    return  # An older kernel: pages come when they are used.
+
     def _map(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
         """The tensor; None for a call of another form than the allocation's: one size in bytes, on the CPU."""
         if len(args) != 1 or not isinstance(args[0], int) or set(kwargs) - {"dtype", "device"}:
@@ -40,11 +63,12 @@ class LazyCache(TorchFunctionMode):
         device = kwargs.get("device")
         if kwargs.get("dtype") is not torch.int8 or args[0] < SMALLEST:
             return None
-        if device is not None and torch.device(device).type != "cpu":
+        if device is None or torch.device(device).type != "cpu":
             return None
         memory = mmap.mmap(-1, args[0], flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         # Small pages, also where the kernel makes huge ones unasked.
         memory.madvise(mmap.MADV_NOHUGEPAGE)
-        tensor = torch.frombuffer(memory, dtype=torch.int8)  # Keeps the mapping alive.
+        tensor = torch.frombuffer(memory, dtype=torch.int8)
         self._mappings.append((tensor.data_ptr(), args[0]))
+        self._memory.append(memory)  # The address stays ours, whatever becomes of the tensor.
         return tensor

@@ -1,6 +1,7 @@
 """vLLM's configuration, made alike in the front end and in the core."""
 
 import inspect
+import uuid
 from argparse import Namespace
 from typing import Any
 
@@ -15,6 +16,24 @@ def names_shared_buffer() -> bool:
     from vllm import envs
 
     return SHARED_BUFFER in getattr(envs, "environment_variables", {})
+
+
+def name_instance(config: Any, name: str) -> None:
+    """Gives a template's configuration the id of one engine, where vLLM drew one when it was made."""
+    if not hasattr(config, "instance_id"):
+        return fallback("naming the instance", "VllmConfig has no instance_id")
+    drawn, config.instance_id = config.instance_id, name
+    transfer = getattr(config, "kv_transfer_config", None)
+    if transfer is not None and is_drawn(getattr(transfer, "engine_id", None)):
+        transfer.engine_id = f"{name}_{drawn}"
+
+
+def is_drawn(identifier: str | None) -> bool:
+    """Whether an id is one that vLLM draws (a UUID), not one that a user gave."""
+    try:
+        return identifier is not None and bool(uuid.UUID(identifier))
+    except ValueError:
+        return False
 
 
 def world_size(config: Any) -> int:

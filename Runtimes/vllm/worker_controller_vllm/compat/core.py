@@ -7,7 +7,7 @@ from typing import Any
 
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback
 from worker_controller_vllm.compat.cache import LazyCache
-from worker_controller_vllm.compat.loading import parallel_repacking
+from worker_controller_vllm.compat.loading import fast_loading
 from worker_controller_vllm.prepared import Prepared
 
 Mark = Callable[[str], None]
@@ -44,6 +44,7 @@ def run_core(
         if not hasattr(core.EngineCoreProc, name):
             # The stock handshake has nobody to speak with here, so there is nothing to fall back to.
             raise RuntimeError(f"this vLLM's EngineCoreProc has no {name}; {', '.join(CHECKED_VERSIONS)} was checked")
+    is_cpu = contents.config.device_config.device_type == "cpu"
     addresses = EngineZmqAddresses(inputs=[f"ipc://{input_socket}"], outputs=[f"ipc://{output_socket}"])
 
     class Core(core.EngineCoreProc):
@@ -57,14 +58,20 @@ def run_core(
             vllm_config.__post_init__()  # As the stock handshake does at its end.
 
         def _initialize_kv_caches(self, vllm_config: Any) -> Any:
-            with cache:
-                result = super()._initialize_kv_caches(vllm_config)
+            allocate = self.model_executor.initialize_from_config
+            if is_cpu:
+                self.model_executor.initialize_from_config = lambda *values, **named: _within(
+                    cache, allocate, values, named
+                )
+            result = super()._initialize_kv_caches(vllm_config)
             mark("kv_cache")
             return result
 
         def _process_engine_step(self) -> bool:
             count_step()
-            return super()._process_engine_step()
+            result = super()._process_engine_step()
+            cache.fill()
+            return result
 
         def shutdown(self) -> None:
             gc.disable()  # The stock method thaws the whole heap, and the process ends before a walk over it pays.
@@ -122,11 +129,16 @@ def _marking_executor(base: type, mark: Mark) -> type:
 
     class MarkingExecutor(base):
         def _init_executor(self) -> None:
-            with parallel_repacking():
+            with fast_loading():
                 super()._init_executor()
             mark("load")
 
     return MarkingExecutor
+
+
+def _within(cache: LazyCache, allocate: Callable[..., Any], values: Any, named: Any) -> Any:
+    with cache:
+        return allocate(*values, **named)
 
 
 def _skip_final_cleanup(core: Any) -> None:

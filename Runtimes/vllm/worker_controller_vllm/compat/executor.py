@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from worker_controller_vllm.compat import fallback
-from worker_controller_vllm.compat.loading import parallel_repacking
+from worker_controller_vllm.compat.loading import fast_loading
 from worker_controller_vllm.memory import small_pages
 
 
@@ -40,7 +40,7 @@ def prepare_executor(config: Any) -> Any | None:
 
         def load(self) -> None:
             """Loads the weights, once."""
-            with parallel_repacking():
+            with fast_loading():
                 self.driver_worker.load_model()
             current_platform.update_block_size_for_backend(self.vllm_config)
             self.is_loaded = True

@@ -64,6 +64,16 @@ def predicted_tasks(config: Any) -> tuple[str, ...] | None:
         return None
 
 
+def shares_inputs(config: Any) -> bool:
+    """Whether the model's inputs (images, sound) go to its core through memory that both processes map."""
+    try:
+        multimodal = config.model_config.multimodal_config
+        return multimodal is not None and multimodal.mm_processor_cache_type == "shm"
+    except AttributeError as error:
+        fallback("looking for shared memory of inputs", error)
+        return True
+
+
 def load_tokenizer(config: Any) -> None:
     """Loads the tokenizer, which vLLM keeps and gives to whoever asks for it later."""
     from vllm.tokenizers import cached_tokenizer_from_config
@@ -158,15 +168,23 @@ async def build_application(engine: Any, args: Namespace, tasks: tuple[str, ...]
     return app
 
 
-def serve_under(app: Any, args: Namespace) -> None:
-    """Names an application that is built already: its list of names is replaced in place, as all its parts have it."""
-    from vllm.entrypoints.openai.models.protocol import BaseModelPath
+def serve_under(app: Any, args: Namespace) -> bool:
+    """Names an application that was built in a template; false where it has to be built again for that.
 
-    models = app.state.openai_serving_models
-    if models.registry.base_model_paths is not models.base_model_paths:
-        raise RuntimeError(f"this vLLM's names of models are not as in {', '.join(CHECKED_VERSIONS)}")
-    names = args.served_model_name
-    models.base_model_paths[:] = [BaseModelPath(name=name, model_path=args.model) for name in names]
+    Its list of names is replaced in place, as all its parts have the same one.
+    """
+    try:
+        from vllm.entrypoints.openai.models.protocol import BaseModelPath
+
+        models = app.state.openai_serving_models
+        if models.registry.base_model_paths is not models.base_model_paths:
+            raise AttributeError("the registry has a list of names of its own")
+        names = [BaseModelPath(name=name, model_path=args.model) for name in args.served_model_name]
+    except (ImportError, AttributeError) as error:
+        fallback("naming the template's application", error)
+        return False
+    models.base_model_paths[:] = names
+    return True
 
 
 def serve_application(engine: Any, app: Any, args: Namespace, sock: Any) -> Coroutine[Any, Any, Any]:

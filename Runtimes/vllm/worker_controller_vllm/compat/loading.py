@@ -1,4 +1,4 @@
-"""Weights at memory speed: matrices are repacked side by side, each on one thread."""
+"""Weights at memory speed: copied on one thread, and repacked side by side, each matrix on one."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -13,28 +13,38 @@ from worker_controller_vllm.compat.threads import set_thread_count
 
 
 @contextmanager
-def parallel_repacking() -> Iterator[None]:
-    """While it is active, vLLM's loader repacks weights of different layers at the same time.
+def fast_loading() -> Iterator[None]:
+    """While it is active, vLLM copies weights on one thread, and repacks those of several layers at the same time.
 
-    Stock vLLM repacks one matrix after another, all threads on one, and most are too small for that: half of the time
-    goes into waiting for each other. Only for plain linear layers; everything else is left to vLLM.
+    Stock vLLM does both with all threads on one matrix after another, and most are too small for that: half of the
+    time goes into waiting for each other, and far more where another process, as the engine's front end, wants the
+    same processors. Only for plain linear layers; everything else is repacked as ever.
     """
     threads = torch.get_num_threads()
     try:
         from vllm.model_executor.layers import utils as layers
+        from vllm.model_executor.model_loader import base_loader
         from vllm.model_executor.model_loader import utils as loading
 
         repack = layers.dispatch_cpu_unquantized_gemm
         is_deferred = loading.is_deferred_attention_layer
+        process = base_loader.process_weights_after_loading
         if (names := list(inspect.signature(repack).parameters)) != ["layer", "remove_weight"]:
             raise AttributeError(f"dispatch_cpu_unquantized_gemm has parameters {names}")
     except (ImportError, AttributeError) as error:
-        fallback("repacking weights in parallel", error)
+        fallback("copying and repacking weights side by side", error)
         threads = 1
     if threads == 1:
         yield
         return
+
+    def process_on_all_threads(*values: Any, **named: Any) -> None:
+        set_thread_count(threads)
+        process(*values, **named)
+
     with _Repackers(threads) as repackers:
+        set_thread_count(1)
+        base_loader.process_weights_after_loading = process_on_all_threads
         layers.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: repackers.submit(
             lambda: repack(layer, remove_weight)
         )
@@ -44,6 +54,7 @@ def parallel_repacking() -> Iterator[None]:
             yield
             repackers.wait()
         finally:
+            base_loader.process_weights_after_loading = process
             layers.dispatch_cpu_unquantized_gemm = repack
             loading.is_deferred_attention_layer = is_deferred
 

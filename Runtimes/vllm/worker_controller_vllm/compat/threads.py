@@ -12,6 +12,11 @@ set_thread_count = torch.set_num_threads
 """torch's own: vLLM's CPU worker replaces it by one that only warns, and a template has had such a worker."""
 
 
+def restore_thread_count() -> None:
+    """Gives torch its own function back, in a process that computes nothing with that worker."""
+    torch.set_num_threads = set_thread_count
+
+
 def threads_for(processors: Collection[int], topology: Path = Path("/sys/devices/system/cpu")) -> int:
     """How many threads compute on `processors`: one for each physical core, where stock vLLM uses one sibling of each.
 

@@ -1,0 +1,199 @@
+"""What each substitution in `worker_controller_vllm.compat` saves: starts with it and without it, by turns.
+
+    python Runtimes/vllm/benchmarks/substitutions.py [--model FOLDER] [--cycles N] [NAME ...]
+
+For each name two zygotes run at the same time, one of which leaves that substitution out. In turn each starts an engine
+from a template, and from a loaded template, and is asked one question. Printed are medians, with and without.
+"""
+
+import argparse
+import gc
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve()
+TESTS = HERE.parents[1] / "tests"
+MODEL = HERE.parents[3] / "models" / "SmolLM2-135M-Instruct"
+ZYGOTE = "WORKER_CONTROLLER_WITHOUT"
+"""Set in a zygote of this program: the substitution that it leaves out (empty: none)."""
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def without_lazy_cache() -> None:
+    from worker_controller_vllm.compat.cache import LazyCache
+
+    LazyCache._map = nothing
+
+
+def without_fast_loading() -> None:
+    from worker_controller_vllm.compat import core, executor
+
+    core.fast_loading = executor.fast_loading = nullcontext
+
+
+def without_huge_pages() -> None:
+    from worker_controller_vllm import environment
+
+    environment.huge_pages_are_offered = lambda: False
+
+
+def without_early_model() -> None:
+    from worker_controller_vllm.compat import executor
+
+    executor._create_model_early = nothing
+
+
+def without_early_executor() -> None:
+    from worker_controller_vllm.compat import executor
+
+    executor.prepare_executor = nothing
+
+
+def without_one_tokenizer() -> None:
+    from worker_controller_vllm.compat import front_end
+
+    front_end.share_first_tokenizer = nothing
+
+
+def without_needless_processors() -> None:
+    from worker_controller_vllm.compat import front_end
+
+    front_end.skip_needless_processors = nothing
+
+
+def without_later_tokenizer() -> None:
+    from worker_controller_vllm.compat import core
+
+    core._load_tokenizer_on_first_use = nothing
+
+
+def without_kernel_overrides() -> None:
+    from worker_controller_vllm.compat import zygote
+
+    zygote.register_kernel_overrides_once = nothing
+
+
+def without_frozen_heap() -> None:
+    gc.freeze = nothing
+
+
+SUBSTITUTIONS: dict[str, Callable[[], None]] = {
+    "lazy-cache": without_lazy_cache,
+    "fast-loading": without_fast_loading,
+    "huge-pages": without_huge_pages,
+    "early-executor": without_early_executor,
+    "early-model": without_early_model,
+    "one-tokenizer": without_one_tokenizer,
+    "needless-processors": without_needless_processors,
+    "later-tokenizer": without_later_tokenizer,
+    "kernel-overrides": without_kernel_overrides,
+    "frozen-heap": without_frozen_heap,
+}
+
+
+@dataclass
+class Samples:
+    """What was seen of one zygote."""
+
+    warm: list[float] = field(default_factory=list)
+    asleep: list[float] = field(default_factory=list)
+    template_ms: float = 0.0
+    template_mb: float = 0.0
+
+
+class Side:
+    """One zygote with a template, and one with a loaded one."""
+
+    def __init__(self, folder: Path, model: Path, without: str, can_sleep: bool) -> None:
+        from real_runtime import RealRuntime
+
+        os.environ[ZYGOTE] = without
+        self.model = model
+        self.samples = Samples()
+        self.runtime = RealRuntime(folder, [str(HERE)])
+        begin = time.monotonic()
+        self.warm = self.runtime.make_template(model, "warm")
+        self.samples.template_ms = (time.monotonic() - begin) * 1000
+        self.samples.template_mb = self.warm.peer.events("prepared")[0]["private_bytes"] / 1e6
+        self.asleep = self.runtime.make_template(model, "asleep", weights=True) if can_sleep else None
+
+    def start(self, is_measured: bool) -> None:
+        """One start from each template."""
+        for template, times in ((self.warm, self.samples.warm), (self.asleep, self.samples.asleep)):
+            if template is not None:
+                milliseconds = self._first_token(template)
+                if is_measured:
+                    times.append(milliseconds)
+
+    def _first_token(self, template: Any) -> float:
+        from real_runtime import stream
+
+        pair = self.runtime.fork_pair(template.peer)
+        time.sleep(0.3)  # A pair of the pool has been idle for a while.
+        engine = self.runtime.assign(pair, self.model, "m")
+        self.runtime.wait_until_ready(engine)
+        next(stream(engine.socket, "m", "The sea is", 2))
+        milliseconds = (time.monotonic() - engine.assigned_at) * 1000
+        self.runtime.kill(engine)
+        return milliseconds
+
+
+def compare(name: str, model: Path, cycles: int) -> None:
+    """Prints one line: medians with the substitution, and without it."""
+    folder = Path(tempfile.mkdtemp(prefix="wc-substitutions-"))
+    # Without an executor made ahead no weights can be kept.
+    can_sleep = name != "early-executor"
+    sides = [Side(folder / "with", model, "", can_sleep), Side(folder / "without", model, name, can_sleep)]
+    for cycle in range(cycles + 1):
+        for side in sides if cycle % 2 else reversed(sides):
+            side.start(is_measured=cycle > 0)
+    for side in sides:
+        side.runtime.close()
+    cells = [name]
+    for values in ([side.samples.warm for side in sides], [side.samples.asleep for side in sides]):
+        cells += [f"{statistics.median(times):.0f}" if times else "-" for times in values]
+    cells += [f"{side.samples.template_ms:.0f}" for side in sides]
+    cells += [f"{side.samples.template_mb:.0f}" for side in sides]
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--cycles", type=int, default=10)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SUBSTITUTIONS))
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(SUBSTITUTIONS):
+        parser.error(f"no substitution is called {', '.join(sorted(unknown))}; there are {', '.join(SUBSTITUTIONS)}")
+    sys.path.insert(0, str(TESTS))
+    kinds = ["warm, ms", "asleep, ms", "template, ms", "template, MB"]
+    print("| | " + " | ".join(f"{kind}: with | without" for kind in kinds) + " |")
+    print("|---" * (1 + 2 * len(kinds)) + "|")
+    for name in options.names or SUBSTITUTIONS:
+        compare(name, options.model, options.cycles)
+
+
+def serve_as_zygote(without: str) -> None:
+    from worker_controller_vllm import zygote
+
+    if without:
+        SUBSTITUTIONS[without]()
+    zygote.main()
+
+
+if __name__ == "__main__":
+    if "--control" in sys.argv:
+        serve_as_zygote(os.environ[ZYGOTE])
+    else:
+        main()
