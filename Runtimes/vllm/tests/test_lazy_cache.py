@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from worker_controller_vllm.compat.cache import LazyCache
+from worker_controller_vllm.compat.cache import REST_SECONDS, LazyCache
 
 MIB = 1 << 20
 
@@ -108,7 +108,8 @@ def test_the_rest_is_made_ready_once_and_changes_nothing() -> None:
     tensor[:MIB] = 7
     before = threading.active_count()
     for _ in range(3):
-        cache.fill()
+        cache.step_begins()
+        cache.step_ended()
     assert threading.active_count() <= before + 1
     deadline = time.monotonic() + 20
     while cache.resident_bytes() < 9 * MIB:
@@ -116,10 +117,25 @@ def test_the_rest_is_made_ready_once_and_changes_nothing() -> None:
     assert bool((tensor[:MIB] == 7).all()) and not tensor[MIB:].any()
 
 
+def test_nothing_is_made_ready_while_the_engine_computes() -> None:
+    cache = LazyCache()
+    with cache:
+        tensor = torch.zeros(64 * MIB, dtype=torch.int8, device="cpu")
+    cache.step_ended()
+    cache.step_begins()
+    time.sleep(3 * REST_SECONDS)
+    assert cache.resident_bytes() == 0
+    cache.step_ended()
+    deadline = time.monotonic() + 20
+    while cache.resident_bytes() < 64 * MIB:
+        assert time.monotonic() < deadline
+    assert not tensor.any()
+
+
 def test_a_kernel_that_cannot_make_it_ready_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker_controller_vllm.compat.cache.populate", lambda *_: False)
     cache = LazyCache()
     with cache:
         tensor = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
-    cache.fill()
+    cache.step_ended()
     assert not tensor.any()

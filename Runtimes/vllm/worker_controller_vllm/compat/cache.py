@@ -1,8 +1,8 @@
 """The KV cache on CPU, from memory that the kernel zeroes when a page is first used."""
 
 import mmap
-import os
 import threading
+import time
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ SMALLEST = 1 << 20
 
 FILL_BYTES = 2 << 20
 """How much memory is made ready at once: a fraction of a millisecond."""
+
+REST_SECONDS = 0.1
+"""An engine that has computed nothing for so long rests."""
 
 
 class LazyCache(TorchFunctionMode):
@@ -29,6 +32,8 @@ class LazyCache(TorchFunctionMode):
         self._mappings: list[tuple[int, int]] = []
         self._memory: list[mmap.mmap] = []
         self._is_filling = False
+        self._is_in_step = False
+        self._idle_since = 0.0
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -40,19 +45,28 @@ class LazyCache(TorchFunctionMode):
         """How much of the mapped memory is in use."""
         return sum(resident_bytes(start, size) for start, size in self._mappings)
 
-    def fill(self) -> None:
-        """Lets the kernel make the rest of the memory ready, on a thread of lowest priority; the first call only.
+    def step_begins(self) -> None:
+        """The engine computes from now on."""
+        self._is_in_step = True
 
-        To be called after the first answer, so that later ones do not pay for the pages that they are the first to use.
-        """
+    def step_ended(self) -> None:
+        """The engine has computed. From the first time on the rest of the memory is made ready whenever it rests."""
+        self._idle_since = time.monotonic()
+        self._is_in_step = False
         if not self._is_filling and self._mappings:
             self._is_filling = True
             threading.Thread(target=self._fill, name="fill-cache", daemon=True).start()
 
     def _fill(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        """So that later answers need not pay for the pages that they are the first to use.
+
+        Not at low priority instead of in pauses: whoever waited for the interpreter or for the map of the memory, which
+        this holds for a moment each time, would then wait for as long as others keep the processors.
+        """
         for start, size in self._mappings:
             for offset in range(0, size, FILL_BYTES):
+                while self._is_in_step or time.monotonic() < self._idle_since + REST_SECONDS:
+                    time.sleep(REST_SECONDS)
                 if not populate(start + offset, min(FILL_BYTES, size - offset)):
                     return  # An older kernel: pages come when they are used.
 

@@ -69,9 +69,11 @@ def run_core(
 
         def _process_engine_step(self) -> bool:
             count_step()
-            result = super()._process_engine_step()
-            cache.fill()
-            return result
+            cache.step_begins()
+            try:
+                return super()._process_engine_step()
+            finally:
+                cache.step_ended()
 
         def shutdown(self) -> None:
             gc.disable()  # The stock method thaws the whole heap, and the process ends before a walk over it pays.
