@@ -29,7 +29,7 @@ struct OrphanReaper: Sendable {
             for pid in orphans {
                 kill(pid_t(pid), SIGKILL)
                 if waitpid(pid_t(pid), nil, WNOHANG) == pid {
-                    logger.notice("ended a process that nobody knew", metadata: ["pid": "\(pid)"])
+                    logger.notice("reaped a process that was left over", metadata: ["pid": "\(pid)"])
                 }
             }
             // There is no event for the end of a process of unknown number.

@@ -4,6 +4,7 @@
 of its own, so that it answers while a model loads.
 """
 
+import os
 import selectors
 import socket
 import struct
@@ -12,9 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from worker_controller_vllm.frames import FrameDecoder, FrameError, encode_frame
-from worker_controller_vllm.messages import Error, Failed, Hello, Message, MessageError, Refused, Welcome, parse
+from worker_controller_vllm.messages import (
+    PROTOCOL_VERSION,
+    Error,
+    Failed,
+    Hello,
+    Message,
+    MessageError,
+    Refused,
+    Welcome,
+    parse,
+)
 from worker_controller_vllm.process_log import logger
 
 REDIAL_SECONDS = 0.25
@@ -49,6 +61,20 @@ class Identity:
     runtime: str
     epoch: int
     orphan_timeout_seconds: float
+
+    def hello(self, request: int, role: str, state: str, **details: Any) -> Hello:
+        """What this process says of itself first, with what only its role knows."""
+        return Hello(
+            id=request,
+            protocol=PROTOCOL_VERSION,
+            epoch=self.epoch,
+            process=self.process,
+            role=role,
+            pid=os.getpid(),
+            runtime=self.runtime,
+            state=state,
+            **details,
+        )
 
 
 @dataclass

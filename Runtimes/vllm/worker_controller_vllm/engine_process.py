@@ -17,7 +17,6 @@ from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED
 from worker_controller_vllm.errors import one_line
 from worker_controller_vllm.memory import private_bytes
 from worker_controller_vllm.messages import (
-    PROTOCOL_VERSION,
     Accepted,
     Assign,
     Done,
@@ -128,15 +127,10 @@ class EngineProcess:
 
     def _hello(self, request: int) -> Hello:
         assignment = self._assignment
-        return Hello(
-            id=request,
-            protocol=PROTOCOL_VERSION,
-            epoch=self._identity.epoch,
-            process=self._identity.process,
-            role=self.role,
-            pid=os.getpid(),
-            runtime=self._identity.runtime,
-            state="idle" if assignment is None else "assigned",
+        return self._identity.hello(
+            request,
+            self.role,
+            "idle" if assignment is None else "assigned",
             device=self._device,
             engine=assignment.engine if assignment else None,
             generation=assignment.generation if assignment else None,

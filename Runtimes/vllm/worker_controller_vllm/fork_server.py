@@ -10,7 +10,6 @@ from worker_controller_vllm import child
 from worker_controller_vllm.control import EXIT_FAILED, EXIT_STOPPED, ControlLoop, Identity
 from worker_controller_vllm.memory import private_bytes
 from worker_controller_vllm.messages import (
-    PROTOCOL_VERSION,
     Done,
     Error,
     Exited,
@@ -73,18 +72,7 @@ class ForkServer:
         self._reap()
 
     def _hello(self, request: int) -> Hello:
-        return Hello(
-            id=request,
-            protocol=PROTOCOL_VERSION,
-            epoch=self._identity.epoch,
-            process=self._identity.process,
-            role=self.role,
-            pid=os.getpid(),
-            runtime=self._identity.runtime,
-            state=self.state,
-            device=self._device,
-            versions=self.versions,
-        )
+        return self._identity.hello(request, self.role, self.state, device=self._device, versions=self.versions)
 
     def _handle(self, message: Message) -> None:
         if isinstance(message, Fork):

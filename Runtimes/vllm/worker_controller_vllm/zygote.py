@@ -1,7 +1,7 @@
 """The zygote's program: ``python -m worker_controller_vllm.zygote --control PATH --process p-1 --runtime NAME ...``.
 
-One process per runtime that imports everything once and forks front ends and cores. It never touches a device and
-never reads a model's settings or code.
+One process per runtime that imports everything once and forks templates, front ends and cores. It never touches a
+device and never reads a model's settings or code.
 """
 
 import argparse

@@ -52,17 +52,8 @@ struct ForkTests {
     func exited() async throws {
         try await SupervisorUnderTest.run { under in
             let zygote = try await under.startZygote()
-            let (input, output) = (try Pipe(), try Pipe())
-            try processes.start(
-                ["/bin/sh", "-c", "sleep 600 & echo $!; read line; wait"], input: input.reading,
-                output: output.writing)
-            close(input.reading)
-            close(output.writing)
-            defer {
-                close(input.writing)
-                close(output.reading)
-            }
-            let pid = try #require(Int(output.readLine()))
+            let (pid, input) = try processes.startGrandchild()
+            defer { close(input) }
             try await under.fork(id, .core, zygote) { .forked(Forked(re: $0.id, pid: pid)) }
             // As it may be: the zygote is quicker than the kernel's event.
             try await zygote.send(.exited(Exited(process: "p-2", pid: pid, status: 42)))

@@ -52,17 +52,8 @@ struct TemplateProcessTests {
     func forkFrom() async throws {
         try await SupervisorUnderTest.run { under in
             let (_, _, peer) = try await under.template(id, processes)
-            let (input, output) = (try Pipe(), try Pipe())
-            try processes.start(
-                ["/bin/sh", "-c", "sleep 600 & echo $!; read line; wait"], input: input.reading,
-                output: output.writing)
-            close(input.reading)
-            close(output.writing)
-            defer {
-                close(input.writing)
-                close(output.reading)
-            }
-            let pid = try #require(Int(output.readLine()))
+            let (pid, input) = try processes.startGrandchild()
+            defer { close(input) }
             try await under.fork(child, .core, peer, from: id) { fork in
                 #expect(fork.role == .core)
                 return .forked(Forked(re: fork.id, pid: pid))

@@ -37,6 +37,20 @@ final class TestProcesses: Sendable {
         return Int(pid)
     }
 
+    /// A process that another one started, so that only that one can tell how it ended.
+    ///
+    /// - Returns: its pid, and a descriptor to be closed by the caller: its parent reaps nothing before.
+    func startGrandchild() throws -> (pid: Int, parentInput: Int32) {
+        let (input, output) = (try Pipe(), try Pipe())
+        try start(
+            ["/bin/sh", "-c", "sleep 600 & echo $!; read line; wait"], input: input.reading, output: output.writing)
+        close(input.reading)
+        close(output.writing)
+        defer { close(output.reading) }
+        guard let pid = Int(output.readLine()) else { throw TestFailure("the shell told no pid") }
+        return (pid, input.writing)
+    }
+
     func signal(_ pid: Int, _ number: Int32) {
         guard let pidfd = pidfds.withLock({ $0[pid] }) else { return }
         _ = wc_pidfd_signal(pidfd, number)

@@ -1,7 +1,9 @@
 """Every use of a vLLM name that is not documented API, checked on vLLM 0.32.0. One module per process that needs it.
 
 vLLM's files are never changed. What is substituted here is substituted in a forked child only (or, where said, in the
-zygote), checks that it finds what it expects, and otherwise leaves vLLM as it is, with one warning line.
+zygote), checks that it finds what it expects, and otherwise leaves vLLM as it is, with one warning line. Two things
+cannot be left so, and fail with the checked versions in their message: a core without its handshake, and a server for
+an application that is there already.
 """
 
 from worker_controller_vllm.process_log import logger
