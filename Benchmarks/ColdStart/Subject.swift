@@ -20,13 +20,13 @@ struct Subject {
 
     static func smollm2(_ folder: String, isQuick: Bool, _ plan: Plan) -> Subject {
         Subject(
-            name: smallName, folder: folder, tiers: StartTier.allCases, decodeTokens: 128, questions: 5,
+            name: smallName, folder: folder, tiers: StartTier.allCases, decodeTokens: 128, questions: 15,
             maxBlocks: plan.maxBlocks, answers: isQuick ? 3 : Prompts.various.count)
     }
 
     static func large(_ folder: String, _ plan: Plan) -> Subject {
         Subject(
-            name: largeName, folder: folder, tiers: [.warm, .asleep], decodeTokens: 32, questions: 3,
+            name: largeName, folder: folder, tiers: [.warm, .asleep], decodeTokens: 32, questions: 9,
             maxBlocks: min(plan.maxBlocks, 30), answers: 0)
     }
 

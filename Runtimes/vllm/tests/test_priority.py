@@ -41,10 +41,11 @@ def test_the_thread_and_those_that_it_starts_come_last(group: Path) -> None:
         with priority.lowered():
             seen["own"] = os.getpriority(THREAD, threading.get_native_id())
             seen["started"] = niceness_of_a_new_thread()
+            seen["policy"] = os.sched_getscheduler(0)
             seen["group"] = group.read_text()
 
     in_a_thread_of_its_own(work)
-    assert seen == {"own": 19, "started": 19, "group": "19"}
+    assert seen == {"own": 19, "started": 19, "policy": os.SCHED_IDLE, "group": "19"}
     assert group.read_text() == "0"
     assert os.getpriority(THREAD, threading.get_native_id()) == before == niceness_of_a_new_thread()
 
@@ -76,7 +77,8 @@ def test_a_kernel_without_groups_needs_none(group: Path, caplog: pytest.LogCaptu
 
     def work() -> None:
         with priority.lowered():
-            pass
+            assert os.sched_getscheduler(0) == os.SCHED_OTHER
+            assert niceness_of_a_new_thread() == 19
 
     with caplog.at_level(logging.WARNING):
         in_a_thread_of_its_own(work)
