@@ -17,8 +17,9 @@ public struct ModelCatalog: Sendable {
         models.values.sorted { $0.name < $1.name }.map { model in
             ModelSpecification(
                 name: model.name, aliases: model.aliases, runtime: RuntimeName(model.runtime),
-                concurrency: model.concurrency, startTimeout: model.startTimeout, isPinned: model.pin,
-                kvCacheBytes: model.kvCacheBytes, idleTimeout: model.idleTimeout, hasTemplate: model.template)
+                concurrency: model.concurrency, replicas: model.replicas, startTimeout: model.startTimeout,
+                isPinned: model.pin, kvCacheBytes: model.kvCacheBytes, idleTimeout: model.idleTimeout,
+                hasTemplate: model.template)
         }
     }
 

@@ -98,11 +98,12 @@ extension WorkerController {
         var models: [String: ModelRoute] = [:]
         for record in scheduler.models.values {
             let model = record.specification
-            let engine = record.engine.flatMap { self.route(to: $0) }
-            let modelRoute = ModelRoute(model: model.name, engines: engine.map { [$0] } ?? [])
-            var names = [model.name] + model.aliases
-            if let engine { names.append(engine.engine.description) }
-            for name in names { models[name] = modelRoute }
+            let routes = record.engines.compactMap { self.route(to: $0) }
+            for name in [model.name] + model.aliases { models[name] = ModelRoute(model: model.name, engines: routes) }
+            // An engine's id is a name of that engine alone: no other answers to it.
+            for route in routes {
+                models[route.engine.description] = ModelRoute(model: model.name, engines: [route])
+            }
         }
         publisher?.publish(RouteSnapshot(models: models))
     }

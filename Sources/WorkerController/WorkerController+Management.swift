@@ -57,13 +57,13 @@ extension WorkerController: ControllerManaging {
             milliseconds: (.now - start).milliseconds)
     }
 
-    /// What an unload of the model gives back: its engine, and its template with all that shares the weights with it.
+    /// What an unload of the model gives back: its engines, and its template with all that shares the weights with it.
     private func bytesToFree(by name: String) async -> Int {
         let template = scheduler.models[name]?.template.flatMap { $0.isLoaded ? $0.process : nil }
-        let engine = scheduler.models[name]?.engine.flatMap { scheduler.engines[$0]?.processes } ?? []
+        let engines = scheduler.models[name]?.engines.flatMap { scheduler.engines[$0]?.processes ?? [] } ?? []
         let meter = MemoryMeter(supervisor: supervisor)
         var freed = 0
-        for process in engine + (template.map { [$0] + spares(of: $0) } ?? []) {
+        for process in engines + (template.map { [$0] + spares(of: $0) } ?? []) {
             guard let memory = await meter.memory(of: process) else { continue }
             // Of what they share, each has a part; what is shared with others stays.
             freed += template == nil ? memory.privateBytes : memory.proportionalBytes
@@ -88,12 +88,13 @@ extension WorkerController: ControllerManaging {
         return scheduler.model(named: id).map { logProcesses(ofModel: $0) } ?? []
     }
 
-    /// Of its engine; without one, of the template that failed; otherwise of what it had last.
+    /// Of the engine that stands for it; without one, of the template that failed; otherwise of what it had last.
     private func logProcesses(ofModel name: String) -> [ProcessID] {
         let model = scheduler.models[name]
         let template = lastTemplate[name].map { [$0] }
         if model?.engine == nil, model?.templateError != nil, let template { return template }
-        return lastEngine[name].flatMap { processesOfEngine[$0] } ?? template ?? []
+        let engines = [model?.engine, lastEngine[name]].compactMap(\.self)
+        return engines.compactMap { processesOfEngine[$0] }.first ?? template ?? []
     }
 
     // MARK: Status
@@ -128,11 +129,11 @@ extension WorkerController: ControllerManaging {
         let specification = model.specification
         // On other devices a template takes none of their memory.
         let template = isCPU(model.template?.device) ? model.template?.footprint : nil
-        let present = [model.engine.flatMap { scheduler.engines[$0]?.footprint }, template].compactMap(\.self)
+        let present = (model.engines.map { scheduler.engines[$0]?.footprint } + [template]).compactMap(\.self)
         return ModelStatus(
             name: specification.name, aliases: specification.aliases, tier: scheduler.tier(of: specification.name),
             runtime: specification.runtime.description, path: catalog.path(of: specification.name),
-            engines: model.engine.map { [$0.description] } ?? [],
+            engines: model.engines.map(\.description),
             footprintBytes: present.isEmpty ? model.measuredFootprint : present.reduce(0, +),
             waiting: model.waitingCount, lastError: model.lastError?.message,
             template: templateStatus(model, processes, log: templateLog))

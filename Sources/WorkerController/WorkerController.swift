@@ -118,7 +118,9 @@ public actor WorkerController {
         guard !isAborted else { return }
         var events = [event]
         while !events.isEmpty {
-            let usage = permits.mapValues { EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed) }
+            let usage = permits.mapValues {
+                EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed, isClosed: $0.isClosed)
+            }
             for action in scheduler.handle(events.removeFirst(), at: .now, usage: usage) {
                 if let outcome = perform(action) { events.append(outcome) }
             }

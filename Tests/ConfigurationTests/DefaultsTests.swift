@@ -34,6 +34,7 @@ struct DefaultsTests {
         #expect(model.arguments.isEmpty)
         #expect(model.kvCacheBytes == nil)
         #expect(model.concurrency == 256)
+        #expect(model.replicas == 1)
         #expect(!model.pin)
         #expect(model.priority == 0)
         #expect(model.idleTimeout == .seconds(600))
@@ -76,6 +77,7 @@ struct DefaultsTests {
                 aliases: [default, team/b:1]
                 environment: {A: "1"}
                 concurrency: 3
+                replicas: 4
                 pin: true
                 start_timeout: 10m
                 executor: in-process
@@ -100,6 +102,7 @@ struct DefaultsTests {
         #expect(model.aliases == ["default", "team/b:1"])
         #expect(model.environment == ["A": "1"])
         #expect(model.concurrency == 3)
+        #expect(model.replicas == 4)
         #expect(model.pin)
         #expect(model.startTimeout == .seconds(600))
         #expect(model.executor == .inProcess)

@@ -70,6 +70,7 @@ struct DocumentationTests {
             tensor_parallel_size: 1
             executor: auto
             concurrency: 256
+            replicas: 1
             pin: false
             priority: 0
             idle_timeout: 10m

@@ -79,6 +79,11 @@ struct ModelTests {
             "5: models.a.template is 'perhaps'; write true or false",
             "6: models.a.verify is 'hashes'; write one of times, contents"),
         Mistake(
+            "models:\n  a: {path: ./a, replicas: 64}\n  b:\n    path: ./b\n    replicas: 65\n  c:\n    path: ./c\n"
+                + "    replicas: 0",
+            "5: models.b.replicas is '65'; write a whole number from 1 to 64",
+            "8: models.c.replicas is '0'; write a whole number from 1 to 64"),
+        Mistake(
             "models:\n  a:\n    path: ./a\n    idle_timeout: 0s",
             "4: models.a.idle_timeout is '0s'; write a duration above zero as in 300s"),
         Mistake(

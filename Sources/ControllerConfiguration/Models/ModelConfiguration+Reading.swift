@@ -8,8 +8,8 @@ struct ModelContext {
 
 extension ModelConfiguration {
     enum Key: String, CaseIterable {
-        case path, runtime, aliases, environment, arguments, concurrency, pin, priority, preload, executor, template
-        case verify
+        case path, runtime, aliases, environment, arguments, concurrency, replicas, pin, priority, preload, executor
+        case template, verify
         case idleTimeout = "idle_timeout"
         case startTimeout = "start_timeout"
         case tensorParallelSize = "tensor_parallel_size"
@@ -41,6 +41,7 @@ extension ModelConfiguration {
             section[.arguments].map { ModelArguments($0, allowsRemoteCode: context.allowsRemoteCode).values } ?? [:]
         // Above any limit of the engines' own, and far below what the permits' counter holds.
         concurrency = section[.concurrency]?.integer(in: 1...1_000_000) ?? 256
+        replicas = section[.replicas]?.integer(in: 1...64) ?? 1
         pin = section[.pin]?.boolean() ?? false
         priority = section[.priority]?.integer(in: -1_000...1_000) ?? 0
         idleTimeout = Self.idleTimeout(section[.idleTimeout])

@@ -13,9 +13,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var environment: [String: String]
     /// For the model's server, by its names with dashes. Sizes are bytes.
     public var arguments: [String: ConfigurationValue]
-    /// Requests in its engine at once.
+    /// Requests in each of its engines at once.
     public var concurrency: Int
-    /// Never evicted, and never put to sleep for being idle.
+    /// The most engines of it at the same time.
+    public var replicas: Int
+    /// One engine of it is never evicted, and it is never put to sleep for being idle.
     public var pin: Bool
     public var priority: Int
     /// How long it may be idle before it is put to sleep or stopped; nil: as long as nothing else needs its place.

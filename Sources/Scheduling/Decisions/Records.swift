@@ -52,8 +52,10 @@ public struct EngineRecord: Sendable, Equatable {
     var isBeingInspected = false
     /// Suspended, instead of ended, when it has drained.
     var isToSuspend = false
-    /// Its model's loaded template is given up right after it.
+    /// Its model's loaded template is given up right after it, or after the last of several such engines.
     var takesTemplate = false
+    /// The part of its footprint that is weights of a template that is gone. Others that share them do not count them.
+    var keptWeights = 0
     /// When it was last found busy as its time for idling was over.
     var busyAt: Moment?
 
@@ -117,9 +119,14 @@ public struct RuntimeRecord: Sendable, Equatable {
 
 public struct ModelRecord: Sendable, Equatable {
     public let specification: ModelSpecification
-    /// Coming, ready or going.
+    /// Coming, ready or going. It is what the model is waited for and judged by: of several engines a ready one, if there
+    /// is one.
     public var engine: EngineID?
+    /// Its further engines, in the order in which they were made or stepped back.
+    public var replicas: [EngineID] = []
     public var backoff = Backoff()
+    /// For replicas that fail to start or die soon: that is no reason to refuse what the other engines can serve.
+    var replicaBackoff = Backoff()
     /// Why its last start or engine failed; nil once one was ready.
     public var lastError: ControllerError?
     public var measuredFootprint: Int?
@@ -144,6 +151,7 @@ public struct ModelRecord: Sendable, Equatable {
     /// When it was last asked for, as far as that was seen here.
     var lastUsed = Moment(nanoseconds: 0)
 
+    public var engines: [EngineID] { [engine].compactMap(\.self) + replicas }
     public var wantsSleep: Bool { sleep != nil }
     /// Somebody waits for an engine.
     var isWanted: Bool { !waiting.isEmpty || !loads.isEmpty }
@@ -152,6 +160,8 @@ public struct ModelRecord: Sendable, Equatable {
 
 struct WaitingRecord: Sendable, Equatable {
     let id: RequestID
+    /// The engine that it named, which alone answers to that name; nil: it named the model.
+    let engine: EngineID?
     let bytes: Int
     let since: Moment
     let deadline: Moment

@@ -40,16 +40,12 @@ extension Scheduler {
         guard let name = model(named: name), let model = models[name] else {
             return actions.append(.completeUnload(command, engines: []))
         }
-        let engine = model.engine.flatMap { engines[$0] }
         let weights = model.template?.takesWeights == true ? model.template?.process : nil
-        models[name]?.unloads.append(UnloadRecord(command: command, engine: engine?.id, template: weights))
+        models[name]?.unloads.append(UnloadRecord(command: command, engines: model.engines, template: weights))
         failSleep(of: name, ControllerError(.conflict, "'\(name)' was unloaded before it was asleep."))
-        if let engine {
-            engines[engine.id]?.takesTemplate = weights != nil
-            end(engine)
-        } else if weights != nil {
-            giveUpTemplate(of: name)
-        }
+        for id in model.engines { engines[id]?.takesTemplate = weights != nil }
+        for id in model.engines { if let engine = engines[id] { end(engine) } }
+        if model.engines.isEmpty, weights != nil { giveUpTemplate(of: name) }
         completeUnloads(of: name)
     }
 
@@ -71,16 +67,16 @@ extension Scheduler {
         }
     }
 
-    /// Answers the unloads whose engine and weights are gone.
+    /// Answers the unloads whose engines and weights are gone.
     mutating func completeUnloads(of name: String) {
         guard let model = models[name] else { return }
         let isOpen = { (unload: UnloadRecord) in
-            (unload.engine != nil && unload.engine == model.engine)
+            unload.engines.contains { model.engines.contains($0) }
                 || (unload.template != nil && unload.template == model.template?.process)
         }
         models[name]?.unloads = model.unloads.filter(isOpen)
         for unload in model.unloads where !isOpen(unload) {
-            actions.append(.completeUnload(unload.command, engines: unload.engine.map { [$0] } ?? []))
+            actions.append(.completeUnload(unload.command, engines: unload.engines))
         }
     }
 }

@@ -14,6 +14,9 @@ extension Scheduler {
         }
         for (name, model) in models {
             if let sleep = model.sleep { moments.append(sleep.nextDeadline) }
+            if !model.waiting.isEmpty, let moment = model.replicaBackoff.notBefore, moment > now {
+                moments.append(moment)
+            }
             if !isShuttingDown, let moment = model.template?.forkBackoff.notBefore, moment > now {
                 moments.append(moment)
             }

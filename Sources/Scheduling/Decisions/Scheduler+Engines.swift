@@ -33,10 +33,15 @@ extension Scheduler {
         guard let engine = engines[id] else { return }
         if engine.isWaking { return wakeInspected(engine, inspection) }
         guard engine.phase == .queued else { return }
-        engines[id]?.weightBytes = inspection.weightBytes
-        engines[id]?.fingerprint = inspection.fingerprint
-        engines[id]?.phase = .placing
-        engines[id]?.inspectedAt = now
+        let first = models[engine.model]?.engine.flatMap { engines[$0] }
+        if isReplica(engine), first?.fingerprint != inspection.fingerprint {
+            refuseOtherFiles(engine)
+        } else {
+            engines[id]?.weightBytes = inspection.weightBytes
+            engines[id]?.fingerprint = inspection.fingerprint
+            engines[id]?.phase = .placing
+            engines[id]?.inspectedAt = now
+        }
         // What was made from other files is never served again.
         if let known = models[engine.model]?.template?.fingerprint, known != inspection.fingerprint {
             giveUpTemplate(of: engine.model)
@@ -63,6 +68,7 @@ extension Scheduler {
         engines[id]?.phase = .ready
         engines[id]?.readyAt = now
         engines[id]?.loads = []
+        promoteReplica(of: engine.model)
         models[engine.model]?.lastStart = now - engine.queuedAt
         models[engine.model]?.lastError = nil
         models[engine.model]?.startsGenerically = false
@@ -76,6 +82,7 @@ extension Scheduler {
     mutating func measured(_ id: EngineID, bytes: Int) {
         guard let engine = engines[id], engine.phase == .ready else { return }
         engines[id]?.footprint = bytes
+        engines[id]?.keptWeights = min(engine.keptWeights, bytes)
         if engine.startTier != .asleep {
             models[engine.model]?.measuredFootprint = bytes
         } else if isCPU(engine.device), sharesWeights(engine), models[engine.model]?.template?.isEnding == false {
@@ -94,12 +101,16 @@ extension Scheduler {
     /// Answers all that waited for the start with the reason, and pauses before the next. Where this one was from a
     /// template, perhaps only that is at fault: the next is made without it.
     mutating func failStart(_ id: EngineID, _ error: ControllerError) {
-        guard let engine = engines[id], let model = models[engine.model], engine.isComing else { return }
-        let usesTemplate = isStartedFrom(model)
-        models[engine.model]?.backoff.failed(at: now)
-        models[engine.model]?.lastError = error
+        guard let engine = engines[id], engine.isComing else { return }
+        let usesTemplate = isStartingFromTemplate(engine)
         if engine.phase == .starting { models[engine.model]?.startsGenerically = engine.template != nil }
-        refuseAll(of: engine.model, error, log: engine.startedAt == nil ? nil : .engine(id))
+        if isReplica(engine) {
+            failReplica(engine, error)
+        } else {
+            models[engine.model]?.backoff.failed(at: now)
+            models[engine.model]?.lastError = error
+            refuseAll(of: engine.model, error, log: engine.startedAt == nil ? nil : .engine(id))
+        }
         stop(id)
         if usesTemplate {
             templateFailed(
@@ -112,8 +123,12 @@ extension Scheduler {
     /// Refuses the start without a pause: nothing of the model's own is wrong.
     mutating func refuseStart(_ id: EngineID, _ error: ControllerError, log: LogSource? = nil) {
         guard let engine = engines[id], engine.isComing else { return }
-        models[engine.model]?.lastError = error
-        refuseAll(of: engine.model, error, log: log)
+        if isReplica(engine) {
+            failReplica(engine, error)
+        } else {
+            models[engine.model]?.lastError = error
+            refuseAll(of: engine.model, error, log: log)
+        }
         stop(id)
     }
 
@@ -126,7 +141,10 @@ extension Scheduler {
         case .ready:
             let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")
             models[engine.model]?.lastError = error
-            if now - (engine.readyAt ?? now) < Self.quickDeath {
+            let isQuick = now - (engine.readyAt ?? now) < Self.quickDeath
+            if isQuick, isReplica(engine) {
+                models[engine.model]?.replicaBackoff.failed(at: now)
+            } else if isQuick {
                 models[engine.model]?.quickDeaths += 1
                 // Once is an accident, and its requests may be tried again at once; twice is a habit.
                 if models[engine.model]?.quickDeaths ?? 0 > 1 { models[engine.model]?.backoff.failed(at: now) }
@@ -143,6 +161,7 @@ extension Scheduler {
         actions.append(.publishRoutes)
         actions.append(.drain(id))
         actions.append(.watch(id, below: 1))
+        stepBack(id)
     }
 
     mutating func evict(_ id: EngineID) {
@@ -151,18 +170,22 @@ extension Scheduler {
         actions.append(.evict(id))
         actions.append(.publishRoutes)
         actions.append(.watch(id, below: 1))
+        stepBack(id)
     }
 
     mutating func evictionRefused(_ id: EngineID) {
         guard let engine = engines[id], engine.phase == .draining else { return }
         // Meanwhile somebody may have asked for its end, and that can not be refused.
         let model = models[engine.model]
-        let isAwaited = model?.unloads.contains { $0.engine == id } == true || model?.sleep?.commands.isEmpty == false
+        let isAwaited =
+            model?.unloads.contains { $0.engines.contains(id) } == true || model?.sleep?.commands.isEmpty == false
         if isShuttingDown || isAwaited { return drain(id) }
         engines[id]?.phase = .ready
         engines[id]?.drainBy = nil
         engines[id]?.isToSuspend = false
-        engines[id]?.takesTemplate = false
+        // With this one here, the others' end does not bring its memory.
+        for engine in model?.engines ?? [] { engines[engine]?.takesTemplate = false }
+        promoteReplica(of: engine.model)
         actions.append(.publishRoutes)
         dispatch(engine.model)
     }
@@ -171,9 +194,12 @@ extension Scheduler {
     mutating func stop(_ id: EngineID) {
         guard let engine = engines[id], engine.phase != .stopping else { return }
         if engine.phase == .ready || engine.phase == .draining { actions.append(.publishRoutes) }
-        if let readyAt = engine.readyAt, now - readyAt >= Self.quickDeath { models[engine.model]?.quickDeaths = 0 }
+        if let readyAt = engine.readyAt, now - readyAt >= Self.quickDeath {
+            models[engine.model]?.quickDeaths = 0
+            models[engine.model]?.replicaBackoff.succeeded()
+        }
         if engine.readyAt != nil {
-            let lastUsed = lastUse(engine)
+            let lastUsed = max(models[engine.model]?.lastUsed ?? now, lastUse(engine))
             models[engine.model]?.lastUsed = lastUsed
         }
         if engine.isToSuspend {
@@ -184,14 +210,19 @@ extension Scheduler {
             processes[process]?.state = .ending(id)
             actions.append(.end(process))
         }
-        if engine.processes.isEmpty { finish(id) }
+        if engine.processes.isEmpty { finish(id) } else { stepBack(id) }
     }
 
     /// All of the engine is gone, and so its memory is free.
     mutating func finish(_ id: EngineID) {
         guard let engine = engines.removeValue(forKey: id) else { return }
-        models[engine.model]?.engine = nil
-        if engine.takesTemplate { giveUpTemplate(of: engine.model) }
+        models[engine.model]?.replicas.removeAll { $0 == id }
+        if models[engine.model]?.engine == id { models[engine.model]?.engine = nil }
+        promoteReplica(of: engine.model)
+        handOnWeights(of: engine)
+        let others = models[engine.model].map { engines(of: $0) } ?? []
+        if engine.takesTemplate, !others.contains(where: \.takesTemplate) { giveUpTemplate(of: engine.model) }
+        refuseRequests(naming: id, of: engine.model)
         completeUnloads(of: engine.model)
         ensureEngine(engine.model)
     }

@@ -3,22 +3,23 @@
 extension Scheduler {
     /// When the engine will have been idle for as long as it may; nil: it may for ever.
     func idleDeadline(of engine: EngineRecord) -> Moment? {
-        guard engine.phase == .ready, let model = models[engine.model]?.specification, !model.isPinned,
-            let timeout = model.idleTimeout
+        guard engine.phase == .ready, !isPinned(engine), let timeout = models[engine.model]?.specification.idleTimeout
         else { return nil }
         return max(lastUse(engine), engine.busyAt ?? lastUse(engine)) + timeout
     }
 
     mutating func expireIdleEngines() {
-        for engine in enginesInOrder {
+        let inOrder = enginesInOrder
+        for engine in inOrder.filter(isReplica) + inOrder.filter({ !isReplica($0) }) {
             guard let deadline = idleDeadline(of: engine), deadline <= now else { continue }
             guard isIdle(engine) else {
                 // The end of its requests is not told: it is looked at again, no later than its time can be over then.
                 engines[engine.id]?.busyAt = now
                 continue
             }
-            // A sleep that somebody waits for goes on: it keeps the weights already.
-            let isAwake = models[engine.model]?.sleep == nil
+            // The model stays loaded without it; only its last engine leads to sleep. And a sleep that somebody waits for
+            // goes on: it keeps the weights already.
+            let isAwake = models[engine.model]?.sleep == nil && !isAnotherReady(besides: engine)
             if isAwake, !isCPU(engine.device) {
                 beginSleep(of: engine.model, for: nil)
                 engines[engine.id]?.isToSuspend = true
@@ -29,7 +30,7 @@ extension Scheduler {
         }
     }
 
-    /// Whether the model's template has the weights, or room for them once the engine is gone. Where nobody knows what
+    /// Whether the model's template has the weights, or room for them once its engines are gone. Where nobody knows what
     /// they take, there is none.
     private func canKeepWeights(of engine: EngineRecord) -> Bool {
         guard let model = models[engine.model], let template = model.template, template.phase == .ready,
@@ -37,7 +38,7 @@ extension Scheduler {
         else { return false }
         if template.isLoaded { return true }
         guard template.weightBytes > 0 || model.measuredFootprint != nil else { return false }
-        let freed = engine.device == device.id ? engine.footprint ?? 0 : 0
+        let freed = engines(of: model).reduce(0) { $0 + ($1.device == device.id ? $1.footprint ?? 0 : 0) }
         let missing = loadedTemplateBytes(of: model, weightBytes: template.weightBytes, on: device) - template.footprint
         return freeBytes(device) + freed >= missing
     }

@@ -13,7 +13,9 @@ extension Scheduler {
             }
         }
         for engine in engines.values {
-            if models[engine.model]?.engine != engine.id { return "\(engine.id) is not its model's engine" }
+            if models[engine.model]?.engines.contains(engine.id) != true {
+                return "\(engine.id) is not one of its model's engines"
+            }
             if engine.phase == .ready, engine.processes.count != 2 { return "\(engine.id) is ready without processes" }
             for process in engine.processes where processes[process] == nil {
                 return "\(engine.id) has \(process), which is gone"
@@ -40,7 +42,10 @@ extension Scheduler {
             {
                 return "the template of '\(model.specification.name)' is ready, and gone"
             }
-            if let engine = model.engine, engines[engine] == nil { return "\(engine) is gone, but not for its model" }
+            if let engine = model.engines.first(where: { engines[$0] == nil }) {
+                return "\(engine) is gone, but not for its model"
+            }
+            if let violation = violation(of: model) { return violation }
             let isResting =
                 model.engine.flatMap { engines[$0] }.map { $0.phase == .asleep && !$0.isBeingInspected } ?? true
             if isResting, !isShuttingDown, !model.waiting.isEmpty {
@@ -52,11 +57,30 @@ extension Scheduler {
         return nil
     }
 
+    /// Of what holds for the engines of one model.
+    private func violation(of model: ModelRecord) -> String? {
+        let name = model.specification.name
+        let present = engines(of: model)
+        let ready = present.filter { $0.phase == .ready }
+        if present.count > model.specification.replicas { return "'\(name)' has \(present.count) engines" }
+        if Set(model.engines).count != model.engines.count { return "an engine of '\(name)' is listed twice" }
+        guard let engine = present.first else { return nil }
+        if engine.id != model.engine { return "no engine stands for '\(name)'" }
+        if !ready.isEmpty, engine.phase != .ready { return "\(engine.id) stands for '\(name)', and another is ready" }
+        if Set(ready.map(\.fingerprint)).count > 1 { return "engines of '\(name)' serve different files" }
+        for replica in present.dropFirst() {
+            if [.suspending, .asleep, .resuming].contains(replica.phase) { return "the replica \(replica.id) sleeps" }
+            if !replica.loads.isEmpty { return "a load waits for the replica \(replica.id)" }
+            if replica.isUnplaced, engine.phase != .ready { return "\(replica.id) gets ahead of others" }
+        }
+        return nil
+    }
+
     /// A measurement can show that an engine takes more than was reckoned with. That is a fact, not a decision.
     private func hasMeasuredMore(_ device: DeviceID) -> Bool {
         models.values.contains { model in
             model.template?.device == device && model.template?.isMeasured == true
-                || model.engine.flatMap { engines[$0] }?.device == device
+                || engines(of: model).contains { $0.device == device }
                     && (model.measuredFootprint != nil || model.measuredCloneFootprint != nil)
         }
     }

@@ -32,6 +32,7 @@ extension Scheduler {
     func pinnedBytes(_ device: DeviceID, for name: String) -> Int {
         models.values.reduce(0) { sum, model in
             guard model.specification.isPinned else { return sum }
+            // Its replicas go like any other engine.
             let engine = model.engine.flatMap { engines[$0] }
             let held = engine.map { $0.device == device && !$0.isGoing ? $0.footprint ?? 0 : 0 } ?? 0
             // Without weights it is given up like any other.
@@ -45,9 +46,9 @@ extension Scheduler {
     /// What will be free without anybody's doing.
     func goingBytes(_ device: DeviceID) -> Int {
         models.values.reduce(0) { sum, model in
-            let engine = model.engine.flatMap { engines[$0] }.flatMap { $0.isGoing ? $0 : nil }
-            let isGoing = model.template?.isEnding == true || engine?.takesTemplate == true
-            return sum + (engine.map { $0.device == device ? $0.footprint ?? 0 : 0 } ?? 0)
+            let going = engines(of: model).filter(\.isGoing)
+            let isGoing = model.template?.isEnding == true || going.contains(where: \.takesTemplate)
+            return going.reduce(sum) { $0 + ($1.device == device ? $1.footprint ?? 0 : 0) }
                 + (isGoing ? templateBytes(model, on: device) : 0)
         }
     }

@@ -29,7 +29,7 @@ extension Scheduler {
         // Memory that engines further up the line wait for is not for those behind them.
         var promised: [DeviceID: Int] = [:]
         var blocked: Set<DeviceID> = []
-        for engine in enginesInOrder where engine.phase == .placing {
+        for engine in enginesInOrder where engine.phase == .placing && !isReplica(engine) {
             guard let model = models[engine.model], let weightBytes = engine.weightBytes else { continue }
             let options = self.options(for: engine, of: model, weightBytes: weightBytes)
             engines[engine.id]?.awaitedTemplate = nil
@@ -60,7 +60,7 @@ extension Scheduler {
     }
 
     /// One for each device; the first is where the model's template is, if that is of use.
-    private func options(for engine: EngineRecord, of model: ModelRecord, weightBytes: Int) -> [Option] {
+    func options(for engine: EngineRecord, of model: ModelRecord, weightBytes: Int) -> [Option] {
         let options = devices.map { option(for: engine, of: model, weightBytes: weightBytes, on: $0) }
         return options.filter { $0.template != nil } + options.filter { $0.template == nil }
     }
@@ -105,7 +105,8 @@ extension Scheduler {
     }
 
     /// Gives the engine an idle front end and core, if there are some.
-    private mutating func lease(_ id: EngineID, _ option: Option) -> Bool {
+    @discardableResult
+    mutating func lease(_ id: EngineID, _ option: Option) -> Bool {
         guard let engine = engines[id], let runtime = models[engine.model]?.specification.runtime,
             let pair = option.template == nil
                 ? idlePair(of: runtime, on: option.device.id)

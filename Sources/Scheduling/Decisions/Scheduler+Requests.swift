@@ -19,7 +19,7 @@ extension Scheduler {
                     retryAfter: expectedWait(model)))
         }
         let request = WaitingRecord(
-            id: id, bytes: bytes, since: now, deadline: now + limits.queueTimeout)
+            id: id, engine: engines[EngineID(name)]?.id, bytes: bytes, since: now, deadline: now + limits.queueTimeout)
         models[model]?.waiting.append(request)
         models[model]?.lastUsed = now
         ensureEngine(model)
@@ -34,13 +34,12 @@ extension Scheduler {
         guard let model = model(named: name) else { return refuse(id, .engineGone) }
         guard !isShuttingDown else { return refuse(id, .shuttingDown) }
         let request = WaitingRecord(
-            id: id, bytes: bytes, since: since, deadline: since + limits.queueTimeout)
+            id: id, engine: engines[EngineID(name)]?.id, bytes: bytes, since: since,
+            deadline: since + limits.queueTimeout)
         let place = models[model]?.waiting.firstIndex { $0.id.number > id.number } ?? models[model]?.waiting.count ?? 0
         models[model]?.waiting.insert(request, at: place)
         ensureEngine(model)
-        if let engine = models[model]?.engine, engines[engine]?.phase == .ready {
-            actions.append(.watch(engine, below: models[model]?.specification.concurrency ?? 0))
-        }
+        dispatch(model)
     }
 
     mutating func permitReleased(_ id: EngineID) {
@@ -53,23 +52,52 @@ extension Scheduler {
         }
     }
 
-    /// Sends as many waiting requests to the model's engine as it has permits for.
+    /// Sends as many waiting requests to the model's engines as these have permits for, each to the one with the fewest.
     mutating func dispatch(_ name: String) {
-        guard var model = models[name], let id = model.engine, let engine = engines[id], engine.phase == .ready else {
-            return
+        guard let model = models[name], !model.waiting.isEmpty else { return }
+        var open = engines(of: model).filter { $0.phase == .ready && hasPermit($0.id, of: model) }
+        var left: [WaitingRecord] = []
+        for request in model.waiting {
+            let engine = open.filter { request.engine == nil || request.engine == $0.id }
+                .min { inFlight($0.id) < inFlight($1.id) }
+            guard let engine else {
+                left.append(request)
+                continue
+            }
+            admit(request, to: engine)
+            if !hasPermit(engine.id, of: model) { open.removeAll { $0.id == engine.id } }
         }
-        while !model.waiting.isEmpty, inFlight(id) < model.specification.concurrency {
-            let request = model.waiting.removeFirst()
-            admitted[id, default: 0] += 1
-            let waited = StageTime(stage: "queue", milliseconds: (now - request.since).milliseconds)
-            let waitedForStart = (engine.readyAt ?? now) >= request.since
-            actions.append(
-                .admit(
-                    request.id, id, tier: waitedForStart ? engine.startTier ?? .cold : .hot,
-                    timings: [waited] + (waitedForStart ? engine.stages : [])))
+        models[name]?.waiting = left
+        if !left.isEmpty { watchPermits(of: name) }
+    }
+
+    private mutating func admit(_ request: WaitingRecord, to engine: EngineRecord) {
+        admitted[engine.id, default: 0] += 1
+        let waited = StageTime(stage: "queue", milliseconds: (now - request.since).milliseconds)
+        let waitedForStart = (engine.readyAt ?? now) >= request.since
+        actions.append(
+            .admit(
+                request.id, engine.id, tier: waitedForStart ? engine.startTier ?? .cold : .hot,
+                timings: [waited] + (waitedForStart ? engine.stages : [])))
+    }
+
+    func hasPermit(_ id: EngineID, of model: ModelRecord) -> Bool {
+        usage[id]?.isClosed != true && inFlight(id) < model.specification.concurrency
+    }
+
+    /// Asks to be told of the next permit that comes back to an engine of the model that has none now. (One that has some
+    /// is not the one that those who still wait have named.)
+    private mutating func watchPermits(of name: String) {
+        guard let model = models[name] else { return }
+        for engine in engines(of: model) where engine.phase == .ready && !hasPermit(engine.id, of: model) {
+            actions.append(.watch(engine.id, below: model.specification.concurrency))
         }
-        models[name] = model
-        if !model.waiting.isEmpty { actions.append(.watch(id, below: model.specification.concurrency)) }
+    }
+
+    /// The engine that these requests named is gone, and no other has that name.
+    mutating func refuseRequests(naming engine: EngineID, of name: String) {
+        for request in models[name]?.waiting ?? [] where request.engine == engine { refuse(request.id, .engineGone) }
+        models[name]?.waiting.removeAll { $0.engine == engine }
     }
 
     mutating func refuse(_ id: RequestID, _ error: ControllerError, log: LogSource? = nil) {

@@ -4,14 +4,25 @@ extension Scheduler {
     /// Something that can be given up for another model's start.
     private enum Victim {
         case engine(EngineRecord)
-        /// The model's loaded template, right after its engine.
-        case templateAfter(EngineID, bytes: Int)
+        /// The model's loaded template, right after the engines that share its weights.
+        case templateAfter([EngineID], bytes: Int)
         case template(model: String, bytes: Int)
+
+        /// (Weights that another engine of its model goes on to hold do not come back. Then there is another round.)
+        var bytes: Int {
+            switch self {
+            case .engine(let engine): engine.footprint ?? 0
+            case .templateAfter(_, let bytes), .template(_, let bytes): bytes
+            }
+        }
+
+        var engineID: EngineID? { if case .engine(let engine) = self { engine.id } else { nil } }
     }
 
-    /// Evicts what is idle, least recently used first, until the bytes will be free: engines and loaded templates, then
-    /// templates without weights. If they cannot be had so, asks to be told when a busy engine is idle; one that is busy
-    /// all the time has to end what it has after a while, and then goes. Nothing goes unless that will be enough.
+    /// Evicts what is idle, least recently used first, until the bytes will be free: engines that their models can do
+    /// without, then other engines and loaded templates, then templates without weights. If they cannot be had so, asks
+    /// to be told when a busy engine is idle; one that is busy all the time has to end what it has after a while, and
+    /// then goes. Nothing goes unless that will be enough.
     mutating func makeRoom(_ option: Option, for wanted: EngineRecord) {
         let device = option.device.id
         var missing = option.footprint - freeBytes(option.device) - goingBytes(device)
@@ -20,27 +31,31 @@ extension Scheduler {
         for victim in idleVictims(on: device, for: wanted) + spareTemplates(on: device, for: wanted, option)
         where missing > 0 {
             victims.append(victim)
-            missing -= bytes(of: victim)
+            missing -= victim.bytes
         }
         let settled = enginesInOrder.filter { $0.device == device && isRemovable($0) }
         var drained: [EngineRecord] = []
+        var sharers: [EngineID] = []
         if missing > 0, patienceEnd(wanted) <= now {
             // Not one that was given requests a moment ago: those are still on their way to it.
             let busy = settled.filter {
                 inFlight($0.id) > 0 && admitted[$0.id] == nil && residentUntil($0) <= now
             }
-            for engine in busy.sorted(by: { ($0.readyAt ?? now) < ($1.readyAt ?? now) }) where missing > 0 {
+            for engine in drainOrder(busy) where missing > 0 {
                 drained.append(engine)
-                missing -= (engine.footprint ?? 0) + sharedBytes(engine, on: device)
+                missing -= engine.footprint ?? 0
+                guard sharesWeights(engine) else { continue }
+                let leaving = drained.map(\.id) + victims.compactMap(\.engineID)
+                if let shared = weights(sharedOnlyBy: leaving, engine.model, on: device) {
+                    sharers += shared.sharers
+                    missing -= shared.bytes
+                }
             }
         }
         if missing <= 0 {
             for victim in victims { remove(victim) }
-            for engine in drained {
-                let takesTemplate = sharedBytes(engine, on: device) > 0
-                engines[engine.id]?.takesTemplate = takesTemplate
-                drain(engine.id)
-            }
+            for engine in sharers { engines[engine]?.takesTemplate = true }
+            for engine in drained { drain(engine.id) }
         } else {
             for engine in settled where inFlight(engine.id) > 0 {
                 actions.append(.watch(engine.id, below: inFlight(engine.id)))
@@ -52,36 +67,55 @@ extension Scheduler {
         switch victim {
         case .engine(let engine) where engine.phase == .asleep: stop(engine.id)
         case .engine(let engine): evict(engine.id)
-        case .templateAfter(let engine, _): engines[engine]?.takesTemplate = true
+        case .templateAfter(let sharers, _): for engine in sharers { engines[engine]?.takesTemplate = true }
         case .template(let model, _): giveUpTemplate(of: model)
         }
     }
 
-    private func bytes(of victim: Victim) -> Int {
-        switch victim {
-        case .engine(let engine): engine.footprint ?? 0
-        case .templateAfter(_, let bytes), .template(_, let bytes): bytes
-        }
+    /// Replicas first: their requests have others to go to. Then those that have been ready longest.
+    private func drainOrder(_ busy: [EngineRecord]) -> [EngineRecord] {
+        let order = busy.sorted { ($0.readyAt ?? now) < ($1.readyAt ?? now) }
+        return order.filter(isReplica) + order.filter { !isReplica($0) }
     }
 
     /// Idle engines, those with shared weights together with the template that has them too, and loaded templates that
-    /// no engine shares.
+    /// no engine shares. First those engines without which their models stay loaded.
     private func idleVictims(on device: DeviceID, for wanted: EngineRecord) -> [Victim] {
-        modelsByUse.flatMap { model -> [Victim] in
-            let name = model.specification.name
-            guard name != wanted.model, !model.specification.isPinned else { return [] }
-            let held = loadedBytes(name, on: device)
-            let alone = held > 0 ? [Victim.template(model: name, bytes: held)] : []
-            guard let engine = model.engine.flatMap({ engines[$0] }) else { return alone }
-            // One that is ahead in the line may be about to start from it.
-            if engine.isUnplaced { return wanted.generation < engine.generation ? alone : [] }
-            let shared = sharedBytes(engine, on: device)
-            let unshared = shared > 0 ? [] : alone
-            guard engine.device == device, isRemovable(engine), isIdle(engine), residentUntil(engine) <= now else {
-                return unshared
-            }
-            return unshared + [.engine(engine)] + (shared > 0 ? [.templateAfter(engine.id, bytes: shared)] : [])
+        let others = modelsByUse.filter { $0.specification.name != wanted.model }
+        let spare = others.flatMap { spareEngines(of: $0, on: device) }.sorted {
+            (lastUse($0), $0.generation) < (lastUse($1), $1.generation)
         }
+        return spare.map(Victim.engine) + others.flatMap { lastVictims(of: $0, on: device, for: wanted) }
+    }
+
+    /// Replicas first.
+    private func idleEngines(of model: ModelRecord, on device: DeviceID) -> [EngineRecord] {
+        engines(of: model).reversed().filter {
+            $0.device == device && isRemovable($0) && isIdle($0) && residentUntil($0) <= now
+        }
+    }
+
+    private func spareEngines(of model: ModelRecord, on device: DeviceID) -> [EngineRecord] {
+        let ready = engines(of: model).count { $0.phase == .ready }
+        return Array(idleEngines(of: model, on: device).prefix(max(0, ready - 1)))
+    }
+
+    /// What is left of the model when its spare engines are gone.
+    private func lastVictims(of model: ModelRecord, on device: DeviceID, for wanted: EngineRecord) -> [Victim] {
+        let name = model.specification.name
+        guard !model.specification.isPinned else { return [] }
+        let held = loadedBytes(name, on: device)
+        let alone = held > 0 ? [Victim.template(model: name, bytes: held)] : []
+        guard let engine = model.engine.flatMap({ engines[$0] }) else { return alone }
+        // One that is ahead in the line may be about to start from it.
+        if engine.isUnplaced { return wanted.generation < engine.generation ? alone : [] }
+        let isShared = engines(of: model).contains(where: sharesWeights)
+        let idle = idleEngines(of: model, on: device)
+        let last = idle.dropFirst(spareEngines(of: model, on: device).count).map(Victim.engine)
+        let after = weights(sharedOnlyBy: idle.map(\.id), name, on: device).map { sharers, bytes in
+            Victim.templateAfter(sharers, bytes: bytes)
+        }
+        return (isShared ? [] : alone) + last + [after].compactMap(\.self)
     }
 
     /// Templates without weights, those in the making and those of pinned models among them. The model's own is the
@@ -107,9 +141,15 @@ extension Scheduler {
         return templateBytes(model, on: device)
     }
 
-    /// The same for a template whose weights the engine holds as well: they come back when both are gone.
-    private func sharedBytes(_ engine: EngineRecord, on device: DeviceID) -> Int {
-        sharesWeights(engine) ? loadedBytes(engine.model, on: device) : 0
+    /// The same for a template whose weights engines hold as well: they come back when it and all of these are gone. Nil if
+    /// others than these hold them, or nobody does.
+    private func weights(
+        sharedOnlyBy leaving: [EngineID], _ name: String, on device: DeviceID
+    ) -> (sharers: [EngineID], bytes: Int)? {
+        let bytes = loadedBytes(name, on: device)
+        let sharers = models[name].map { engines(of: $0).filter(sharesWeights).map(\.id) } ?? []
+        guard bytes > 0, !sharers.isEmpty, sharers.allSatisfy(leaving.contains) else { return nil }
+        return (sharers, bytes)
     }
 
     /// Whether the engine was forked from its model's present template after that had loaded the weights.
@@ -123,16 +163,16 @@ extension Scheduler {
         model.sleep?.commands.isEmpty == false || isStartedFrom(model)
     }
 
-    func isStartedFrom(_ model: ModelRecord) -> Bool {
-        guard let process = model.template?.process, let engine = model.engine.flatMap({ engines[$0] }) else {
-            return false
-        }
+    func isStartedFrom(_ model: ModelRecord) -> Bool { engines(of: model).contains(where: isStartingFromTemplate) }
+
+    /// From its model's present template, that is.
+    func isStartingFromTemplate(_ engine: EngineRecord) -> Bool {
+        guard let process = models[engine.model]?.template?.process else { return false }
         return engine.phase == .starting && engine.template == process
     }
 
     private func isRemovable(_ engine: EngineRecord) -> Bool {
-        (engine.phase == .ready || (engine.phase == .asleep && !engine.isWaking))
-            && models[engine.model]?.specification.isPinned == false
+        (engine.phase == .ready || (engine.phase == .asleep && !engine.isWaking)) && !isPinned(engine)
     }
 
     /// Nothing in flight, and nobody waits.
@@ -157,8 +197,7 @@ extension Scheduler {
     }
 
     func lastUse(_ model: ModelRecord) -> Moment {
-        guard let engine = model.engine.flatMap({ engines[$0] }), engine.phase == .ready || engine.phase == .asleep
-        else { return model.lastUsed }
-        return lastUse(engine)
+        let settled = engines(of: model).filter { $0.phase == .ready || $0.phase == .asleep }
+        return settled.map(lastUse).max() ?? model.lastUsed
     }
 }

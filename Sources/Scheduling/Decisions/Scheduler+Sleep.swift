@@ -37,14 +37,15 @@ extension Scheduler {
         if let engine, engine.phase == .ready { drain(engine.id) }
     }
 
-    /// Those that wait for it already wait no longer than before.
+    /// Those that wait for it already wait no longer than before. Replicas end; what becomes of the other is up to the caller.
     /// - Parameter command: who waits for it; nil: its engine was idle for long.
     mutating func beginSleep(of name: String, for command: CommandID?) {
         guard let model = models[name] else { return }
         let deadline = sleepDeadline(of: model)
-        var sleep = SleepRecord(waiters: model.sleep?.waiters ?? [], engine: model.engine, deadline: deadline)
+        var sleep = SleepRecord(waiters: model.sleep?.waiters ?? [], engines: model.engines, deadline: deadline)
         if let command { sleep.join(command, until: deadline) }
         models[name]?.sleep = sleep
+        endReplicas(of: name)
     }
 
     private func sleepDeadline(of model: ModelRecord) -> Moment {
@@ -60,9 +61,10 @@ extension Scheduler {
         guard let model = models[name], let sleep = model.sleep else { return }
         switch sleep.step {
         case .clearing:
-            if let engine = sleep.engine.flatMap({ engines[$0] }) {
-                // It is ready again if its eviction was refused: then it was wanted after all.
-                if sleep.commands.isEmpty, engine.phase == .ready { models[name]?.sleep = nil }
+            let going = sleep.engines.compactMap { engines[$0] }
+            guard going.isEmpty else {
+                // One is ready again if its eviction was refused: then it was wanted after all.
+                if sleep.commands.isEmpty, going.contains(where: { $0.phase == .ready }) { models[name]?.sleep = nil }
                 return
             }
             if sleep.commands.isEmpty, model.engine != nil || model.template == nil {
@@ -85,6 +87,8 @@ extension Scheduler {
             } else if !isStartWaiting(on: template.device) {
                 loadWeights(of: name)
             }
+        case .suspended:
+            if model.replicas.isEmpty { completeSleep(of: name) }
         }
     }
 

@@ -30,7 +30,7 @@ extension Scheduler {
         engines[id]?.phase = .asleep
         engines[id]?.isToSuspend = false
         engines[id]?.drainBy = nil
-        completeSleep(of: engine.model)
+        models[engine.model]?.sleep?.step = .suspended
         ensureEngine(engine.model)
     }
 
@@ -61,6 +61,7 @@ extension Scheduler {
 
     private mutating func resume(_ id: EngineID) {
         guard let engine = engines[id], let model = models[engine.model] else { return }
+        completeSleep(of: engine.model)  // whether or not its replicas are gone
         engines[id]?.phase = .resuming
         engines[id]?.readyAt = nil
         engines[id]?.startedAt = now

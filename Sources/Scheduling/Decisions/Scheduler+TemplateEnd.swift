@@ -77,13 +77,14 @@ extension Scheduler {
         guard let model = models[name], let template = model.template, template.isEnding, !hasLeftovers(template) else {
             return
         }
-        // An engine that shared the weights has them alone now.
-        if let engine = model.engine.flatMap({ engines[$0] }), sharesWeights(engine), isCPU(template.device) {
+        // The engines that shared the weights have them alone now. They are counted once.
+        if let engine = engines(of: model).first(where: sharesWeights), isCPU(template.device) {
             // Where nobody knows the size of the weights, they are all that the template had.
             let weights =
                 template.weightBytes == 0
                 ? template.footprint : min(template.footprint, Footprint.weights(template.weightBytes))
             engines[engine.id]?.footprint = (engine.footprint ?? 0) + weights
+            engines[engine.id]?.keptWeights = weights
         }
         models[name]?.template = nil
         completeUnloads(of: name)

@@ -8,6 +8,9 @@
 /// is seen free before the next load. One that waits for memory holds back those behind it on that device, so none
 /// starves. Templates are made while no engine is on its way, and never at anybody's cost; their weights are given up like
 /// idle engines, they themselves only if that is not enough.
+///
+/// A model whose engines have as many requests as they may gets a further one, a replica, out of memory that is free: at
+/// nobody's cost, and the first to go.
 public struct Scheduler: Sendable {
     public let epoch: Int
     public let limits: SchedulingLimits
@@ -71,6 +74,8 @@ public struct Scheduler: Sendable {
         expire()
         startZygotes()
         placeEngines()
+        placeReplicas()
+        startReplicas()
         advanceSleeps()
         fillPools()
         fillTemplates()

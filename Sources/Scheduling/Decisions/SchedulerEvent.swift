@@ -57,9 +57,12 @@ public struct EngineUsage: Sendable, Equatable {
     public let inFlight: Int
     /// When a request last ended.
     public let lastUsed: Moment
+    /// It takes no more requests, though it is ready as far as the decision core knows: it is dying.
+    public let isClosed: Bool
 
-    public init(inFlight: Int, lastUsed: Moment) {
+    public init(inFlight: Int, lastUsed: Moment, isClosed: Bool = false) {
         self.inFlight = inFlight
         self.lastUsed = lastUsed
+        self.isClosed = isClosed
     }
 }

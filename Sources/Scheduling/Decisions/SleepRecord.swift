@@ -1,12 +1,14 @@
 /// A model on its way to sleep in the host's memory.
 struct SleepRecord: Sendable, Equatable {
     enum Step: Sendable, Equatable {
-        /// Its engine is going, or a template that is of no use any more.
+        /// Its engines are going, or a template that is of no use any more.
         case clearing
         /// The model folder is being looked at: weights that are loaded may be old ones.
         case inspecting
         /// Its template is being made, or loads the weights.
         case loading
+        /// On a device that is no CPU: its engine sleeps, and its replicas may still be going.
+        case suspended
     }
 
     struct Waiter: Sendable, Equatable {
@@ -17,14 +19,14 @@ struct SleepRecord: Sendable, Equatable {
     var step = Step.clearing
     /// Who waits for it, each for a time of its own; empty: its engine was idle for long.
     private(set) var waiters: [Waiter]
-    /// The engine that has to go first.
-    let engine: EngineID?
+    /// The engines that have to go first.
+    let engines: [EngineID]
     /// When it is given up: no waiter's is later.
     private(set) var deadline: Moment
 
-    init(waiters: [Waiter], engine: EngineID?, deadline: Moment) {
+    init(waiters: [Waiter], engines: [EngineID], deadline: Moment) {
         self.waiters = waiters
-        self.engine = engine
+        self.engines = engines
         self.deadline = deadline
     }
 

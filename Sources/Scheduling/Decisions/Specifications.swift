@@ -3,10 +3,12 @@ public struct ModelSpecification: Sendable, Equatable {
     public let name: String
     public let aliases: [String]
     public let runtime: RuntimeName
-    /// Requests in its engine at once.
+    /// Requests in each of its engines at once.
     public let concurrency: Int
+    /// The most engines of it at the same time.
+    public let replicas: Int
     public let startTimeout: Duration
-    /// Never evicted to make room.
+    /// Never evicted to make room, but for its replicas.
     public let isPinned: Bool
     /// The configured KV cache in bytes; nil: `Footprint.defaultKVCacheBytes`.
     public let kvCacheBytes: Int?
@@ -16,13 +18,15 @@ public struct ModelSpecification: Sendable, Equatable {
     public let hasTemplate: Bool
 
     public init(
-        name: String, aliases: [String] = [], runtime: RuntimeName, concurrency: Int, startTimeout: Duration,
-        isPinned: Bool = false, kvCacheBytes: Int? = nil, idleTimeout: Duration? = nil, hasTemplate: Bool = false
+        name: String, aliases: [String] = [], runtime: RuntimeName, concurrency: Int, replicas: Int = 1,
+        startTimeout: Duration, isPinned: Bool = false, kvCacheBytes: Int? = nil, idleTimeout: Duration? = nil,
+        hasTemplate: Bool = false
     ) {
         self.name = name
         self.aliases = aliases
         self.runtime = runtime
         self.concurrency = concurrency
+        self.replicas = replicas
         self.startTimeout = startTimeout
         self.isPinned = isPinned
         self.kvCacheBytes = kvCacheBytes

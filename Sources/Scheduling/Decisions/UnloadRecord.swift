@@ -1,7 +1,7 @@
 /// Somebody who waits for a model's end.
 struct UnloadRecord: Sendable, Equatable {
     let command: CommandID
-    let engine: EngineID?
+    let engines: [EngineID]
     /// The template whose weights are given up with it.
     let template: ProcessID?
 }

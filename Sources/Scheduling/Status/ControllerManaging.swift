@@ -4,7 +4,7 @@ public protocol ControllerManaging: Sendable {
     func status() async -> ControllerStatus
     /// Loads the model (any of its names) and answers when it is ready, with its engine.
     func load(_ model: String) async throws -> EngineStatus
-    /// Drains the model's engine, ends it, and answers when its memory is back. A model that is not loaded is no error.
+    /// Drains the model's engines, ends them, and answers when their memory is back. A model that is not loaded is no error.
     func unload(_ model: String) async throws -> UnloadReport
     /// Brings the model to the tier `asleep` (from wherever it stands; requests in flight end first) and answers when it is
     /// there.

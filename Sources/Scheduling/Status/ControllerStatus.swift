@@ -33,9 +33,9 @@ public struct ModelStatus: Sendable, Codable, Equatable {
     public var tier: Tier
     public var runtime: String
     public var path: String
-    /// Ids of its engines, failed ones excluded.
+    /// Ids of its engines, failed ones excluded; the one that stands for it comes first.
     public var engines: [String]
-    /// What its engine and its template hold of their device's memory, measured or else estimated; with neither, what was
+    /// What its engines and its template hold of their device's memory, measured or else estimated; with neither, what was
     /// measured last; absent while nothing is known.
     public var footprintBytes: Int?
     /// Requests that wait for it.

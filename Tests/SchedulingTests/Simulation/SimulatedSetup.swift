@@ -29,7 +29,8 @@ struct SimulatedSetup {
             models.append(
                 ModelSpecification(
                     name: name, aliases: ["alias-\(index)"], runtime: runtimes[index % runtimes.count],
-                    concurrency: random.number(1...3), startTimeout: .seconds(random.number(20...60)),
+                    concurrency: random.number(1...3), replicas: random.number(1...3),
+                    startTimeout: .seconds(random.number(20...60)),
                     isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil,
                     idleTimeout: random.chance(25) ? .seconds(random.number(1...40)) : nil,
                     hasTemplate: random.chance(70)))

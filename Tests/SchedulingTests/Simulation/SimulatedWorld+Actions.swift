@@ -87,7 +87,9 @@ extension SimulatedWorld {
 
     private mutating func assign(_ assignment: EngineAssignment) {
         let members = [assignment.frontEnd, assignment.core]
-        count("start: \(scheduler.engines[assignment.engine]?.startTier?.rawValue ?? "?")")
+        let isReplica = scheduler.models[assignment.model]?.replicas.contains(assignment.engine) == true
+        let tier = scheduler.engines[assignment.engine]?.startTier?.rawValue ?? "?"
+        count(isReplica ? "start of a replica: \(tier)" : "start: \(tier)")
         for member in members {
             if processes[member]?.engine != nil { fail("\(member) is leased twice") }
             processes[member]?.engine = assignment.engine
@@ -150,8 +152,13 @@ extension SimulatedWorld {
             after: random.milliseconds(0...2))
     }
 
+    /// The permits of an engine that is dying are closed before the scheduler is told of its end.
+    func takesNothing(_ engine: Engine) -> Bool {
+        engine.isClosed || engine.processes.contains { processes[$0]?.isDying == true }
+    }
+
     mutating func take(_ id: EngineID) -> Bool {
-        guard let engine = engines[id], !engine.isClosed, engine.inFlight < engine.limit else { return false }
+        guard let engine = engines[id], !takesNothing(engine), engine.inFlight < engine.limit else { return false }
         engines[id]?.inFlight += 1
         let length = random.chance(96) ? random.milliseconds(10...3000) : random.milliseconds(3000...90_000)
         agenda.plan(.requestEnds(id), at: now + length)
@@ -168,6 +175,7 @@ extension SimulatedWorld {
 
     private mutating func watch(_ id: EngineID, below: Int) {
         guard let engine = engines[id] else { return }
+        if scheduler.engines[id]?.phase != .draining, takesNothing(engine) { return }
         if engine.inFlight < below {
             plan(.permitReleased(id), after: .zero)
         } else {

@@ -6,6 +6,7 @@ extension SimulatedWorld {
     /// Before it is carried out.
     mutating func check(_ action: SchedulerAction) {
         checkTemplate(action)
+        checkReplica(action)
         switch action {
         case .startZygote, .fork, .inspect, .assign:
             if isShuttingDown { fail("\(action) after the shutdown began") }
@@ -25,7 +26,7 @@ extension SimulatedWorld {
                 fail("\(id) is evicted before its time")
             }
             if engines[id]?.inFlight != 0 { fail("\(id) is evicted while it is busy") }
-            if model?.isPinned == true { fail("\(id) is pinned, but evicted") }
+            if model?.isPinned == true, standingBefore.contains(id) { fail("\(id) is pinned, but evicted") }
         case .finished:
             if !scheduler.engines.isEmpty || processes.values.contains(where: { !$0.isGone }) {
                 fail("finished, and something is left")
@@ -80,8 +81,10 @@ extension SimulatedWorld {
         if ready != readyBefore, !actions.contains(.publishRoutes) {
             fail("the ready engines have changed, and no routes are published")
         }
+        checkReplicas(ready)
         readyBefore = ready
         drainingBefore = draining
+        standingBefore = Set(scheduler.models.values.compactMap(\.engine))
     }
 
     /// When nothing is left to happen: nobody waits for anything.

@@ -75,10 +75,10 @@ extension SimulatedWorld {
         case .end(let id) where processes[id]?.role == .template:
             guard let model = scheduler.models.values.first(where: { $0.template?.process == id }) else { return }
             count(model.templateError == nil ? "template given up" : "template failed")
-            let engine = model.engine.flatMap { scheduler.engines[$0] }
-            if model.templateError == nil, engine?.phase == .starting, engine?.template == id {
-                fail("\(id) is ended while \(engine?.id.description ?? "") starts from it")
+            let engine = model.engines.first {
+                scheduler.engines[$0]?.phase == .starting && scheduler.engines[$0]?.template == id
             }
+            if model.templateError == nil, let engine { fail("\(id) is ended while \(engine) starts from it") }
         default: break
         }
     }

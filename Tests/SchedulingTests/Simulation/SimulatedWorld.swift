@@ -48,8 +48,11 @@ struct SimulatedWorld {
     /// Events that can come twice, or late.
     var repeatable: [SchedulerEvent] = []
     var eventCount = 0
-    /// The scheduler's ready and draining engines after the event before.
+    /// The scheduler's ready and draining engines after the event before, and those that stood for their models.
     var readyBefore: Set<EngineID> = []
+    var standingBefore: Set<EngineID> = []
+    var replicasBefore: Set<EngineID> = []
+    var errorsBefore: [ControllerError] = []
     var drainingBefore: [EngineID: Moment?] = [:]
     /// How often what happened: a world in which little happens proves little.
     var tally: [String: Int] = [:]
@@ -115,7 +118,7 @@ struct SimulatedWorld {
         eventCount += 1
         trace?.append("\(now.nanoseconds / 1_000_000) ms: \(event)")
         let usage = engines.filter { scheduler.engines[$0.key] != nil }.mapValues {
-            EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed)
+            EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed, isClosed: takesNothing($0))
         }
         let actions = scheduler.decide(event, at: now, usage: usage)
         for action in actions {

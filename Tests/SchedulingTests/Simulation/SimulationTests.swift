@@ -18,7 +18,9 @@ import Testing
         "drain timeout", "start_failed", "backing_off", "out_of_memory", "deadline_passed", "queue_full",
         "shutting_down", "conflict", "model_not_found", "start: cold", "start: warm", "start: asleep", "asleep",
         "not asleep: conflict", "not asleep: out_of_memory", "not asleep: start_failed", "suspended", "resumed",
-        "template given up", "template failed", "idle timeout",
+        "template given up", "template failed", "idle timeout", "start of a replica: cold",
+        "start of a replica: warm", "start of a replica: asleep", "several are ready", "a replica stands for its model",
+        "start of a replica refused: start_failed", "start of a replica refused: conflict",
     ]
 
     @Test(.enabled(if: environment["SIMULATION_SEED"] == nil))

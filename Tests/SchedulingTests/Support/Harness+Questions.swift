@@ -13,6 +13,10 @@ extension Harness {
 
     func phase(of model: String) -> EnginePhase? { engine(of: model).flatMap { scheduler.engines[$0] }?.phase }
 
+    func replicas(of model: String) -> [EngineID] { scheduler.models[model]?.replicas ?? [] }
+
+    func phase(of engine: EngineID) -> EnginePhase? { scheduler.engines[engine]?.phase }
+
     func generation(of engine: EngineID) throws -> Generation {
         try #require(scheduler.engines[engine]).generation
     }

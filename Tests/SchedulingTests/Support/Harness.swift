@@ -11,6 +11,8 @@ struct Harness {
     /// Requests in each engine, as its permits would say.
     var inFlight: [EngineID: Int] = [:]
     var lastUsed: [EngineID: Moment] = [:]
+    /// Engines whose permits are closed already, before their end is told.
+    var dying: Set<EngineID> = []
     private var requestCount: UInt64 = 0
     private var commandCount: UInt64 = 0
 
@@ -29,7 +31,8 @@ struct Harness {
     {
         var usage: [EngineID: EngineUsage] = [:]
         for (engine, count) in inFlight {
-            usage[engine] = EngineUsage(inFlight: count, lastUsed: lastUsed[engine] ?? Moment(nanoseconds: 0))
+            usage[engine] = EngineUsage(
+                inFlight: count, lastUsed: lastUsed[engine] ?? Moment(nanoseconds: 0), isClosed: dying.contains(engine))
         }
         let decided = scheduler.decide(event, at: now, usage: usage)
         #expect(scheduler.violation == nil, sourceLocation: sourceLocation)
@@ -121,15 +124,27 @@ struct Harness {
         _ model: String, weightBytes: Int = 0, fingerprint: String = "first"
     ) throws -> EngineID {
         let engine = try #require(scheduler.models[model]?.engine)
-        send(.inspected(engine, .weighing(weightBytes, fingerprint: fingerprint)))
+        inspect(engine, weightBytes: weightBytes, fingerprint: fingerprint)
         return engine
+    }
+
+    @discardableResult
+    mutating func inspect(
+        _ engine: EngineID, weightBytes: Int = 0, fingerprint: String = "first"
+    ) -> [SchedulerAction] {
+        send(.inspected(engine, .weighing(weightBytes, fingerprint: fingerprint)))
     }
 
     @discardableResult
     mutating func becomeReady(_ model: String) throws -> EngineID {
         let engine = try #require(scheduler.models[model]?.engine)
-        send(.ready(engine, try generation(of: engine)))
+        try becomeReady(engine)
         return engine
+    }
+
+    @discardableResult
+    mutating func becomeReady(_ engine: EngineID) throws -> [SchedulerAction] {
+        send(.ready(engine, try generation(of: engine)))
     }
 
     /// From whatever it is to ready, with nobody waiting.

@@ -10,12 +10,13 @@ extension ModelSpecification {
     /// With weights of no size, its footprint is exactly so many GiB.
     static func named(
         _ name: String, gibibytes: Int = 2, aliases: [String] = [], runtime: RuntimeName = .simulated,
-        concurrency: Int = 4, isPinned: Bool = false, idleTimeout: Duration? = nil, hasTemplate: Bool = false
+        concurrency: Int = 4, replicas: Int = 1, isPinned: Bool = false, idleTimeout: Duration? = nil,
+        hasTemplate: Bool = false
     ) -> ModelSpecification {
         ModelSpecification(
-            name: name, aliases: aliases, runtime: runtime, concurrency: concurrency, startTimeout: .seconds(90),
-            isPinned: isPinned, kvCacheBytes: gibibytes << 30 - 512 << 20, idleTimeout: idleTimeout,
-            hasTemplate: hasTemplate)
+            name: name, aliases: aliases, runtime: runtime, concurrency: concurrency, replicas: replicas,
+            startTimeout: .seconds(90), isPinned: isPinned, kvCacheBytes: gibibytes << 30 - 512 << 20,
+            idleTimeout: idleTimeout, hasTemplate: hasTemplate)
     }
 }
 
