@@ -14,6 +14,15 @@ public enum ControlMessage: Sendable, Equatable {
     case prepared(Prepared)
     case sleep(Sleep)
     case wake(Wake)
+    case park(Park)
+    case unpark(Unpark)
+    case leaseRequest(LeaseRequest)
+    case leaseGrant(LeaseGrant)
+    case leaseRefused(LeaseRefused)
+    case leaseRelease(LeaseRelease)
+    case leaseRevoke(LeaseRevoke)
+    case lease(Lease)
+    case reset(Reset)
     case ping(Ping)
     case pong(Pong)
     case stop(Stop)
@@ -30,8 +39,12 @@ public enum ControlMessage: Sendable, Equatable {
         case .accepted(let message): message.re
         case .pong(let message): message.re
         case .done(let message): message.re
+        case .leaseGrant(let message): message.re
+        case .leaseRefused(let message): message.re
         case .error(let message): message.re
-        case .hello, .fork, .exited, .assign, .stage, .prepare, .prepared, .sleep, .wake, .ping, .stop: nil
+        case .hello, .fork, .exited, .assign, .stage, .prepare, .prepared, .sleep, .wake, .park, .unpark, .leaseRequest,
+            .leaseRelease, .leaseRevoke, .lease, .reset, .ping, .stop:
+            nil
         }
     }
 }
@@ -56,6 +69,9 @@ public enum WireRole: String, Codable, Sendable {
     case template
     case frontEnd = "front_end"
     case core
+    case worker
+    /// Not a process: the connection of an executor that leases workers.
+    case executor
 }
 
 /// Whether a process has an engine or, a template, its model.

@@ -16,12 +16,14 @@ public struct Assign: Codable, Sendable, Equatable {
     public var device: String
     public var cores: [Int]
     public var worldSize: Int
+    /// Nil: in the core's process.
+    public var executor: WireExecutor?
     public var peerPid: Int
 
     public init(
         id: Int, deadlineMilliseconds: Int, engine: String, generation: WireGeneration, names: [String], path: String,
         arguments: [String: JSONValue], environment: [String: String], socket: String, inputSocket: String,
-        outputSocket: String, device: String, cores: [Int], worldSize: Int, peerPid: Int
+        outputSocket: String, device: String, cores: [Int], worldSize: Int, executor: WireExecutor? = nil, peerPid: Int
     ) {
         self.id = id
         self.deadlineMilliseconds = deadlineMilliseconds
@@ -37,17 +39,26 @@ public struct Assign: Codable, Sendable, Equatable {
         self.device = device
         self.cores = cores
         self.worldSize = worldSize
+        self.executor = executor
         self.peerPid = peerPid
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, engine, generation, names, path, arguments, environment, socket, device, cores
+        case id, engine, generation, names, path, arguments, environment, socket, device, cores, executor
         case deadlineMilliseconds = "deadline_ms"
         case inputSocket = "input_socket"
         case outputSocket = "output_socket"
         case worldSize = "world_size"
         case peerPid = "peer_pid"
     }
+}
+
+/// Where an engine's workers are.
+public enum WireExecutor: String, Codable, Sendable {
+    /// One, inside the core.
+    case inProcess = "in-process"
+    /// Leased ones.
+    case remote
 }
 
 /// The assignment is understood; `stage` tells the rest.
@@ -107,6 +118,46 @@ public struct Sleep: Codable, Sendable, Equatable {
 
 /// Ends an engine's sleep.
 public struct Wake: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+    public var engine: String
+    public var generation: WireGeneration
+
+    public init(id: Int, deadlineMilliseconds: Int, engine: String, generation: WireGeneration) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.engine = engine
+        self.generation = generation
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, engine, generation
+        case deadlineMilliseconds = "deadline_ms"
+    }
+}
+
+/// Makes an engine give its workers back; its front end stays.
+public struct Park: Codable, Sendable, Equatable {
+    public var id: Int
+    public var deadlineMilliseconds: Int
+    public var engine: String
+    public var generation: WireGeneration
+
+    public init(id: Int, deadlineMilliseconds: Int, engine: String, generation: WireGeneration) {
+        self.id = id
+        self.deadlineMilliseconds = deadlineMilliseconds
+        self.engine = engine
+        self.generation = generation
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, engine, generation
+        case deadlineMilliseconds = "deadline_ms"
+    }
+}
+
+/// Makes a parked engine lease workers and load its model anew.
+public struct Unpark: Codable, Sendable, Equatable {
     public var id: Int
     public var deadlineMilliseconds: Int
     public var engine: String

@@ -79,10 +79,12 @@ public struct Fork: Codable, Sendable, Equatable {
     public var cores: [Int]
     public var log: String
     public var temporaryDirectory: String
+    /// Where a worker listens; nil for other roles.
+    public var socket: String?
 
     public init(
         id: Int, deadlineMilliseconds: Int, process: String, role: WireRole, device: String, cores: [Int],
-        log: String, temporaryDirectory: String
+        log: String, temporaryDirectory: String, socket: String? = nil
     ) {
         self.id = id
         self.deadlineMilliseconds = deadlineMilliseconds
@@ -92,10 +94,11 @@ public struct Fork: Codable, Sendable, Equatable {
         self.cores = cores
         self.log = log
         self.temporaryDirectory = temporaryDirectory
+        self.socket = socket
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, process, role, device, cores, log
+        case id, process, role, device, cores, log, socket
         case deadlineMilliseconds = "deadline_ms"
         case temporaryDirectory = "temporary_directory"
     }

@@ -12,10 +12,15 @@ public struct Prepare: Codable, Sendable, Equatable {
     public var device: String
     public var cores: [Int]
     public var weights: Bool
+    /// Nil: in the core's process.
+    public var executor: WireExecutor?
+    /// Nil: 1.
+    public var worldSize: Int?
 
     public init(
         id: Int, deadlineMilliseconds: Int, model: String, names: [String], path: String,
-        arguments: [String: JSONValue], environment: [String: String], device: String, cores: [Int], weights: Bool
+        arguments: [String: JSONValue], environment: [String: String], device: String, cores: [Int], weights: Bool,
+        executor: WireExecutor? = nil, worldSize: Int? = nil
     ) {
         self.id = id
         self.deadlineMilliseconds = deadlineMilliseconds
@@ -27,10 +32,13 @@ public struct Prepare: Codable, Sendable, Equatable {
         self.device = device
         self.cores = cores
         self.weights = weights
+        self.executor = executor
+        self.worldSize = worldSize
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, model, names, path, arguments, environment, device, cores, weights
+        case id, model, names, path, arguments, environment, device, cores, weights, executor
+        case worldSize = "world_size"
         case deadlineMilliseconds = "deadline_ms"
     }
 }

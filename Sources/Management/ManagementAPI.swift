@@ -23,8 +23,10 @@ public struct ManagementAPI: Service {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.add(middleware: ErrorAnswers())
         router.add(middleware: BodyLimit())
-        let engines = EngineDescriber(publicAddress: publicAddress, slots: WorkerSlotBook())
-        StatusRoutes(controller: controller, engines: engines).add(to: router)
+        let slots = WorkerSlotBook()
+        let engines = EngineDescriber(publicAddress: publicAddress, slots: slots)
+        StatusRoutes(controller: controller, slots: slots).add(to: router)
+        EngineRoutes(controller: controller, engines: engines).add(to: router)
         ModelRoutes(controller: controller).add(to: router)
         CommandRoutes(controller: controller, engines: engines).add(to: router)
         application = Application(

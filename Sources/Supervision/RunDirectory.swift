@@ -21,9 +21,12 @@ public struct RunDirectory: Sendable {
     private var previousLogs: String { path + "/logs.previous" }
     var temporary: String { path + "/t" }
     var frontEnds: String { path + "/f" }
+    var workers: String { path + "/w" }
 
     public func log(of process: ProcessID) -> String { "\(logs)/\(process).log" }
     public func frontEndSocket(of engine: EngineID) -> String { "\(frontEnds)/\(engine).sock" }
+
+    public func workerSocket(of process: ProcessID) -> String { "\(workers)/\(process).sock" }
 
     /// Everything that a process makes lies in a folder of its own, whose name no other epoch uses.
     public func temporaryDirectory(of process: ProcessID, epoch: Int) -> String { "\(temporary)/\(epoch)-\(process)" }
@@ -42,7 +45,7 @@ public struct RunDirectory: Sendable {
         }
         try makeDirectory(path)
         let lock = try RunDirectoryLock(file: lockFile)
-        for folder in [records, temporary, frontEnds] { try makeDirectory(folder) }
+        for folder in [records, temporary, frontEnds, workers] { try makeDirectory(folder) }
         // The logs of the last life are kept for whoever looks for the reason of its end.
         if FileManager.default.fileExists(atPath: logs) {
             try? FileManager.default.removeItem(atPath: previousLogs)

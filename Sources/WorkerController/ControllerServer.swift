@@ -46,7 +46,7 @@ public struct ControllerServer: Sendable {
     private func run(in directory: RunDirectory, on group: MultiThreadedEventLoopGroup) async throws {
         let epoch = try Epoch.next(in: directory)
         let devices = try Devices.find(configuration.devices)
-        let catalog = ModelCatalog(configuration.models, devices: devices)
+        let catalog = ModelCatalog(configuration, devices: devices)
         let jobs = JobRunner(logger: logger)
         let supervisor = ProcessSupervisor(
             directory: directory, epoch: epoch, orphanTimeout: configuration.orphanTimeout,

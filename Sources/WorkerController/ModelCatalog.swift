@@ -3,25 +3,56 @@ import ControllerConfiguration
 import Scheduling
 import Supervision
 
-/// The configured models in the words of the decision core and of the runtimes.
+/// The models in the words of the decision core and of the runtimes: those of the config, and those made at run time.
 public struct ModelCatalog: Sendable {
-    private let models: [String: ModelConfiguration]
+    private let configuration: Configuration
     private let devices: [DeviceID: DeviceSpecification]
+    private var models: [String: ModelConfiguration]
+    /// By name, the models made at run time as their makers wrote them.
+    private var written: [String: String] = [:]
 
-    public init(_ models: [ModelConfiguration], devices: [DeviceSpecification]) {
-        self.models = Dictionary(uniqueKeysWithValues: models.map { ($0.name, $0) })
+    public init(_ configuration: Configuration, devices: [DeviceSpecification]) {
+        self.configuration = configuration
         self.devices = Dictionary(uniqueKeysWithValues: devices.map { ($0.id, $0) })
+        models = Dictionary(uniqueKeysWithValues: configuration.models.map { ($0.name, $0) })
     }
 
     public var specifications: [ModelSpecification] {
-        models.values.sorted { $0.name < $1.name }.map { model in
-            ModelSpecification(
-                name: model.name, aliases: model.aliases, runtime: RuntimeName(model.runtime),
-                concurrency: model.concurrency, replicas: model.replicas, startTimeout: model.startTimeout,
-                isPinned: model.pin, kvCacheBytes: model.kvCacheBytes, idleTimeout: model.idleTimeout,
-                hasTemplate: model.template)
-        }
+        models.values.sorted { $0.name < $1.name }.map(Self.specification)
     }
+
+    static func specification(of model: ModelConfiguration) -> ModelSpecification {
+        ModelSpecification(
+            name: model.name, aliases: model.aliases, runtime: RuntimeName(model.runtime),
+            concurrency: model.concurrency, replicas: model.replicas, startTimeout: model.startTimeout,
+            isPinned: model.pin, kvCacheBytes: model.kvCacheBytes, idleTimeout: model.idleTimeout,
+            hasTemplate: model.template,
+            tensorParallelSize: model.tensorParallelSize, executor: ExecutorKind(model.executor))
+    }
+
+    // MARK: Models that come and go
+
+    /// What the config would have made of the model; nothing is added yet.
+    func model(_ name: String, from request: ModelRequest) throws(ModelRequestError) -> ModelConfiguration {
+        try configuration.model(name, from: request)
+    }
+
+    mutating func add(_ model: ModelConfiguration, as text: String) {
+        models[model.name] = model
+        written[model.name] = text
+    }
+
+    mutating func remove(_ name: String) {
+        models[name] = nil
+        written[name] = nil
+    }
+
+    subscript(_ name: String) -> ModelConfiguration? { models[name] }
+
+    /// What people call the model: its name, or what its maker wrote.
+    func shownName(of name: String) -> String { written[name] ?? name }
+
+    // MARK: What the runtimes are told
 
     func path(of name: String) -> String { models[name]?.path ?? "" }
 
@@ -57,7 +88,18 @@ public struct ModelCatalog: Sendable {
         }
         return EngineServing(
             names: [model.name] + model.aliases + furtherNames, path: model.path,
-            arguments: arguments, environment: model.environment, cores: device.cores)
+            arguments: arguments, environment: model.environment, cores: device.cores,
+            leasedWorkers: Self.specification(of: model).leasedWorkers)
+    }
+}
+
+extension ExecutorKind {
+    init(_ choice: ExecutorChoice) {
+        switch choice {
+        case .auto: self = .auto
+        case .inProcess: self = .inProcess
+        case .remote: self = .remote
+        }
     }
 }
 

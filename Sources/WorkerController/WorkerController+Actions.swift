@@ -23,6 +23,7 @@ extension WorkerController {
             unloads.removeValue(forKey: command)?.resume(returning: engines)
         case .completeSleep(let command): sleeps.removeValue(forKey: command)?.resume()
         case .failSleep(let command, let error, let log): failSleep(command, error, log)
+        case .removed(let model, let commands): removed(model, for: commands)
         case .finished: finish()
         case .startZygote(let process, let runtime):
             jobs.start { await self.supervisor.startZygote(process, runtime) }
@@ -37,6 +38,9 @@ extension WorkerController {
         case .measure(let engine): measure(engine)
         case .suspend(let engine): suspend(engine)
         case .resume(let engine): resume(engine)
+        case .park(let engine): park(engine)
+        case .unpark(let engine): unpark(engine)
+        case .lease(let action): perform(action)
         case .publishRoutes: publishRoutes()
         case .drain(let engine): permits[engine]?.close()
         case .evict(let engine):

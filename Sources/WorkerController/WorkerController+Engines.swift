@@ -34,7 +34,7 @@ extension WorkerController {
     }
 
     private func remember(_ assignment: EngineAssignment) {
-        processesOfEngine[assignment.engine] = [assignment.core, assignment.frontEnd]
+        processesOfEngine[assignment.engine] = [assignment.core, assignment.frontEnd] + assignment.workers
         lastEngine[assignment.model] = assignment.engine
         let kept = Set(lastEngine.values).union(scheduler.engines.keys)
         processesOfEngine = processesOfEngine.filter { kept.contains($0.key) }
@@ -60,8 +60,8 @@ extension WorkerController {
     private func holding(of id: EngineID) -> MemoryMeter.Holding? {
         guard let engine = scheduler.engines[id], engine.phase == .ready, isCPU(engine.device) else { return nil }
         return MemoryMeter.Holding(
-            processes: engine.processes, sharesWeights: scheduler.sharesWeights(engine),
-            kvCacheBytes: engine.kvCacheBytes ?? 0)
+            processes: engine.processes + engine.workers, sharesWeights: scheduler.sharesWeights(engine),
+            kvCacheBytes: (engine.kvCacheBytes ?? 0) * max(1, engine.worldSize))
     }
 
     func isCPU(_ device: DeviceID?) -> Bool { scheduler.devices.contains { $0.id == device && $0.isCPU } }
@@ -82,6 +82,25 @@ extension WorkerController {
         // Those that it had were closed when it was drained, for good.
         permits[id] = newPermits(for: id, limit: model.concurrency)
         jobs.start { await self.supervisor.resume(id, engine.generation, frontEnd: frontEnd) }
+    }
+
+    // MARK: Parking
+
+    func park(_ id: EngineID) {
+        guard let engine = scheduler.engines[id], let frontEnd = engine.frontEnd else { return }
+        logger.info("engine being parked", metadata: ["engine.id": "\(id)", "model": "\(engine.model)"])
+        jobs.start { await self.supervisor.park(id, engine.generation, frontEnd: frontEnd) }
+    }
+
+    func unpark(_ id: EngineID) {
+        guard let engine = scheduler.engines[id], let frontEnd = engine.frontEnd,
+            let model = scheduler.models[engine.model]?.specification
+        else { return }
+        logger.info("engine gets workers again", metadata: ["engine.id": "\(id)", "model": "\(engine.model)"])
+        permits[id] = newPermits(for: id, limit: model.concurrency)
+        jobs.start {
+            await self.supervisor.unpark(id, engine.generation, frontEnd: frontEnd, within: model.startTimeout)
+        }
     }
 
     // MARK: Routes

@@ -19,20 +19,30 @@ extension WorkerController: ControllerManaging {
             loads[command] = continuation
             feed(event(command))
         }
-        guard let status = await status().engines.first(where: { $0.id == engine.description }) else {
+        let id = publicID(of: engine)
+        guard let status = await status().engines.first(where: { $0.id == id }) else {
             throw ControllerError(.engineDied, "The engine \(engine) was ready, and is gone again already.")
         }
         return status
     }
 
     public func sleep(_ model: String) async throws -> ModelStatus {
+        try await rested(model) { .sleep($0, model: model) }
+    }
+
+    public func park(_ model: String) async throws -> ModelStatus {
+        try await rested(model) { .park($0, engine: model) }
+    }
+
+    /// Gives the command, and waits until it is carried out.
+    private func rested(_ model: String, by event: (CommandID) -> SchedulerEvent) async throws -> ModelStatus {
         guard !isAborted else { throw Self.aborted }
         // Before it sleeps: an engine's id means nothing any more when it does.
         let name = scheduler.model(named: model)
         let command = CommandID(nextNumber())
         try await withCheckedThrowingContinuation { continuation in
             sleeps[command] = continuation
-            feed(.sleep(command, model: model))
+            feed(event(command))
         }
         guard let status = await status().models.first(where: { $0.name == name }) else {
             throw ControllerError(.unknownModel, "No model is called '\(model)'.")
@@ -41,7 +51,8 @@ extension WorkerController: ControllerManaging {
     }
 
     public func unload(_ model: String) async throws -> UnloadReport {
-        guard let name = scheduler.model(named: model) else {
+        let external = scheduler.engines[EngineID(model)].flatMap { $0.isExternal ? $0.id.description : nil }
+        guard let name = scheduler.model(named: model) ?? external else {
             throw ControllerError(.unknownModel, "No model is called '\(model)'.")
         }
         let start = Moment.now
@@ -111,7 +122,7 @@ extension WorkerController: ControllerManaging {
             }.sorted { $0.name < $1.name },
             engines: scheduler.engines.values.sorted { $0.generation < $1.generation }.map {
                 engineStatus($0, snapshots)
-            },
+            } + unloadedEngines(),
             workers: scheduler.processes.values.filter { $0.role != .zygote }
                 .sorted { ($0.startedAt, $0.id.description) < ($1.startedAt, $1.id.description) }
                 .map { workerStatus($0, snapshots) },
@@ -133,7 +144,7 @@ extension WorkerController: ControllerManaging {
         return ModelStatus(
             name: specification.name, aliases: specification.aliases, tier: scheduler.tier(of: specification.name),
             runtime: specification.runtime.description, path: catalog.path(of: specification.name),
-            engines: model.engines.map(\.description),
+            engines: model.engines.map(publicID),
             footprintBytes: present.isEmpty ? model.measuredFootprint : present.reduce(0, +),
             waiting: model.waitingCount, lastError: model.lastError?.message,
             template: templateStatus(model, processes, log: templateLog))
@@ -141,15 +152,20 @@ extension WorkerController: ControllerManaging {
 
     private func engineStatus(_ engine: EngineRecord, _ processes: [ProcessID: ProcessSnapshot]) -> EngineStatus {
         EngineStatus(
-            id: engine.id.description, model: engine.model, state: engine.phase.rawValue,
-            device: engine.device?.description, pid: engine.core.flatMap { processes[$0]?.pid },
+            id: publicID(of: engine.id), model: engine.external?.model ?? catalog.shownName(of: engine.model),
+            state: engine.phase.rawValue, device: engine.device?.description,
+            pid: engine.core.flatMap { processes[$0]?.pid } ?? engine.external.map { Int($0.pid) },
             frontEndPid: engine.frontEnd.flatMap { processes[$0]?.pid },
             socket: engine.frontEnd == nil ? nil : directory.frontEndSocket(of: engine.id),
             inFlight: permits[engine.id]?.inFlight ?? 0, footprintBytes: engine.footprint, stages: engine.stages,
-            startMilliseconds: engine.readyAt.map { ($0 - engine.queuedAt).milliseconds }, startTier: engine.startTier)
+            startMilliseconds: engine.readyAt.map { ($0 - engine.queuedAt).milliseconds }, startTier: engine.startTier,
+            workers: engine.workers.map(\.description), isExternal: engine.isExternal)
     }
 
     private func workerStatus(_ process: ProcessRecord, _ processes: [ProcessID: ProcessSnapshot]) -> WorkerStatus {
+        if let worker = scheduler.pool.workers[process.id] {
+            return workerStatus(process, worker, processes[process.id])
+        }
         let (state, engine): (String, EngineID?) =
             switch process.state {
             case .starting: ("starting", nil)
@@ -160,8 +176,27 @@ extension WorkerController: ControllerManaging {
         let snapshot = processes[process.id]
         return WorkerStatus(
             id: process.id.description, role: process.role, runtime: process.runtime.description,
-            device: process.device?.description ?? "", pid: snapshot?.pid, state: state, engine: engine?.description,
+            device: process.device?.description ?? "", pid: snapshot?.pid, state: state,
+            engine: engine.map { publicID(of: $0) },
             model: process.model, privateBytes: snapshot?.privateBytes, ageSeconds: snapshot?.ageSeconds ?? 0)
+    }
+
+    private func workerStatus(
+        _ process: ProcessRecord, _ worker: WorkerRecord, _ snapshot: ProcessSnapshot?
+    ) -> WorkerStatus {
+        let state =
+            switch worker.state {
+            case .starting: "starting"
+            case .idle: "idle"
+            case .leased: "leased"
+            case .resetting: "resetting"
+            case .retired: "retired"
+            }
+        return WorkerStatus(
+            id: process.id.description, role: process.role, runtime: process.runtime.description,
+            device: worker.device.description, pid: snapshot?.pid, state: state,
+            engine: worker.lease?.engine.description, privateBytes: snapshot?.privateBytes,
+            ageSeconds: snapshot?.ageSeconds ?? 0, slot: worker.slot, timesUsed: worker.leaseCount)
     }
 
     private func runtimeStatus(_ runtime: RuntimeRecord, _ processes: [ProcessID: ProcessSnapshot]) -> RuntimeStatus {

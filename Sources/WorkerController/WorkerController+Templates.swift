@@ -1,3 +1,4 @@
+import ControllerConfiguration
 import Logging
 import Scheduling
 import Supervision
@@ -18,12 +19,16 @@ extension WorkerController {
                 return await self.feed(.templateInspectionFailed(model: model, error))
             }
             let outcome = await inspector.inspect(model)
-            await self.readFolder(of: model, outcome)
+            await self.readFolder(of: model, inspector.catalog[model], outcome)
         }
     }
 
-    private func readFolder(of model: String, _ outcome: Result<ModelInspection, ControllerError>?) {
+    private func readFolder(
+        of model: String, _ configuration: ModelConfiguration?, _ outcome: Result<ModelInspection, ControllerError>?
+    ) {
         foldersBeingRead.remove(model)
+        // Meanwhile the model may have been removed, and another one made under its name.
+        guard catalog[model] == configuration else { return }
         switch outcome {
         case .success(let found): feed(.templateInspected(model: model, found))
         case .failure(let error): feed(.templateInspectionFailed(model: model, error))

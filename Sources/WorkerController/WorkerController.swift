@@ -9,7 +9,7 @@ import Supervision
 /// sits between them, and between them and those who wait: requests, commands, the gateway's routes.
 public actor WorkerController {
     var scheduler: Scheduler
-    let catalog: ModelCatalog
+    var catalog: ModelCatalog
     let supervisor: ProcessSupervisor
     let directory: RunDirectory
     var publisher: (any RoutePublisher)?
@@ -30,6 +30,9 @@ public actor WorkerController {
     var loads: [CommandID: CheckedContinuation<EngineID, any Error>] = [:]
     var unloads: [CommandID: CheckedContinuation<[EngineID], Never>] = [:]
     var sleeps: [CommandID: CheckedContinuation<Void, any Error>] = [:]
+    /// Of users whose runtime may be one that is not up yet. At most one for each connection; they go with it.
+    var unplaced: [ExternalRequest] = []
+    var removals: [CommandID: CheckedContinuation<Void, any Error>] = [:]
     private let finished: AsyncStream<Void>
     private let finishing: AsyncStream<Void>.Continuation
     private(set) var isAborted = false
@@ -81,10 +84,12 @@ public actor WorkerController {
         for caller in loads.values { caller.resume(throwing: Self.aborted) }
         for caller in unloads.values { caller.resume(returning: []) }
         for caller in sleeps.values { caller.resume(throwing: Self.aborted) }
+        for caller in removals.values { caller.resume(throwing: Self.aborted) }
         waiting = [:]
         loads = [:]
         unloads = [:]
         sleeps = [:]
+        removals = [:]
         timer?.task.cancel()
         timer = nil
     }
@@ -93,11 +98,13 @@ public actor WorkerController {
 
     public func handle(_ event: SupervisionEvent) {
         switch event {
-        case .zygoteReady(let process): feed(.zygoteReady(process))
+        case .zygoteReady(let process):
+            feed(.zygoteReady(process))
+            placeAgain()
         case .processIdle(let process): feed(.processIdle(process))
         case .processEnded(let process):
             // No request is sent there any more, even before it is known why.
-            if case .leased(let engine) = scheduler.processes[process]?.state { permits[engine]?.close() }
+            if let engine = engine(of: process) { permits[engine]?.close() }
         case .processGone(let process, let reason): feed(.processGone(process, reason: reason))
         case .stage(let engine, let generation, let time): feed(.stage(engine, generation, time))
         case .ready(let engine, let generation): feed(.ready(engine, generation))
@@ -110,7 +117,18 @@ public actor WorkerController {
         case .resumed(let engine, let generation): feed(.resumed(engine, generation))
         case .suspensionFailed(let engine, let generation, let reason):
             feed(.suspensionFailed(engine, generation, reason: reason))
+        case .lease(let event):
+            if case .executorGone(let executor) = event { unplaced.removeAll { $0.message.executor == executor } }
+            feed(.lease(event))
+        case .externalAsked(let request): externalAsked(request)
         }
+    }
+
+    /// The engine that dies with the process.
+    private func engine(of process: ProcessID) -> EngineID? {
+        if case .leased(let engine) = scheduler.processes[process]?.state { return engine }
+        if case .leased(let lease, _) = scheduler.pool.workers[process]?.state { return lease.engine }
+        return nil
     }
 
     /// Hands an event to the decision core, and carries out its actions, with the events that these cause at once.

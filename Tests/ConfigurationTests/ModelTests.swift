@@ -54,6 +54,27 @@ struct ModelTests {
     }
 
     @Test(arguments: [
+        ("tensor_parallel_size: 64", 64, ExecutorChoice.auto), ("executor: remote", 1, .remote),
+        ("executor: in-process, tensor_parallel_size: 1", 1, .inProcess),
+        ("executor: remote, tensor_parallel_size: 2", 2, .remote),
+    ])
+    func workersOfAnEngine(settings: String, size: Int, executor: ExecutorChoice) throws {
+        let model = try #require(try parse("models: {a: {path: ./a, \(settings)}}").models.first)
+        #expect(model.tensorParallelSize == size)
+        #expect(model.executor == executor)
+    }
+
+    @Test(arguments: [
+        Mistake(
+            "models:\n  a:\n    path: ./a\n    tensor_parallel_size: 0",
+            "4: models.a.tensor_parallel_size is '0'; write a whole number from 1 to 64"),
+        Mistake(
+            "models:\n  a:\n    path: ./a\n    tensor_parallel_size: 65",
+            "4: models.a.tensor_parallel_size is '65'; write a whole number from 1 to 64"),
+        Mistake(
+            "models:\n  a:\n    path: ./a\n    tensor_parallel_size: 2\n    executor: in-process",
+            "5: models.a.executor is in-process, which has one worker, and tensor_parallel_size is 2; use auto or remote, or "
+                + "leave tensor_parallel_size out"),
         Mistake("models:\n  a:", "2: models.a has no path; add 'path:' with a folder or a hub id"),
         Mistake(
             "models:\n  a:\n    path: x/y/z",

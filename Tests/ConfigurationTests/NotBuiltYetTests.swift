@@ -21,11 +21,6 @@ struct NotBuiltYetTests {
     }
 
     @Test(arguments: [
-        Mistake(
-            "tensor_parallel_size: 2", "4: a tensor_parallel_size other than 1 is not built yet; use 1 or leave it out"),
-        Mistake(
-            "tensor_parallel_size: 0", "4: models.a.tensor_parallel_size is '0'; write a whole number from 1 to 1024"),
-        Mistake("executor: remote", "4: the remote executor is not built yet; use 'auto' or leave it out"),
         Mistake("preload: true", "4: preloading models is not built yet; use false or leave it out"),
         Mistake("priority: -1", "4: a priority other than 0 is not built yet; use 0 or leave it out"),
     ])
@@ -40,7 +35,7 @@ struct NotBuiltYetTests {
             tls: {certificate: null, key: null}
             cors: {origins: []}
             models:
-              a: {path: ./a, tensor_parallel_size: 1, executor: auto, preload: false, priority: 0}
+              a: {path: ./a, preload: false, priority: 0}
             """)
         #expect(configuration == (try parse("models: {a: {path: ./a}}")))
     }

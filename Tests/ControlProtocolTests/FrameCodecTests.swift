@@ -32,6 +32,23 @@ import Testing
         #expect(Set(recorded) == Set(WireType.allCases.map(\.rawValue)))
     }
 
+    @Test(arguments: try RecordedFrames.load().malformedMessages)
+    func aMalformedMessageIsAnsweredByItsField(_ malformed: RecordedFrames.Malformed) throws {
+        var incoming = try frame(malformed.message)
+        let read = try #require(try FrameCodec.decodeNext(from: &incoming))
+        guard case .malformed(_, _, let reason) = read else {
+            Issue.record("\(malformed.name) was understood: \(read)")
+            return
+        }
+        // A list's element or an object's entry is named with the field that it is in.
+        #expect(reason.hasPrefix("'\(malformed.field)'") || reason.hasPrefix("'\(malformed.field)."), "\(reason)")
+        let answer = try #require(read.refusal)
+        #expect(answer.wireType.rawValue == malformed.answer)
+        var outgoing = ByteBuffer()
+        try FrameCodec.encode(answer, into: &outgoing)
+        #expect(String(buffer: outgoing).contains(reason))
+    }
+
     @Test(arguments: try RecordedFrames.load().badFrames)
     func aBadFrameIsRefusedByName(_ bad: RecordedFrames.Bad) throws {
         var incoming = try bad.frame()
@@ -99,6 +116,8 @@ import Testing
 
     @Test(arguments: [
         ("fork", "process"), ("assign", "engine"), ("prepare", "model"), ("sleep", "engine"), ("wake", "engine"),
+        ("park", "engine"), ("unpark", "engine"), ("lease", "engine"), ("reset", "generation"),
+        ("lease.release", "engine"), ("lease.revoke", "engine"),
     ])
     func aRequestThatMakesNoSenseFails(_ type: String, _ missing: String) throws {
         var incoming = frame("{\"type\":\"\(type)\",\"id\":4}")
@@ -118,6 +137,39 @@ import Testing
     @Test func unknownFieldsAreIgnored() throws {
         var incoming = frame("{\"type\":\"done\",\"re\":9,\"colour\":{\"of\":[\"no\",1.5,null]}}")
         #expect(try FrameCodec.decodeNext(from: &incoming) == .message(.done(Done(re: 9))))
+    }
+
+    @Test func whatOlderPeersLeaveOutIsNil() throws {
+        let recorded = try RecordedFrames.load().messages
+        for (name, field) in [("fork of a worker", "socket"), ("assign of an engine with leased workers", "executor")] {
+            let full = try #require(recorded.first { $0.name == name })
+            guard case .object(var fields) = full.message else { throw NotAnObject() }
+            for absent in [JSONValue?.none, .some(.null)] {
+                fields[field] = absent
+                var incoming = try frame(.object(fields))
+                switch try FrameCodec.decodeNext(from: &incoming) {
+                case .message(.fork(let fork)): #expect(fork.socket == nil)
+                case .message(.assign(let assign)): #expect(assign.executor == nil)
+                case let other: Issue.record("\(name) without '\(field)' is \(String(describing: other))")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("lease.request", "device_type", JSONValue.string("tpu")), ("assign", "executor", .string("elsewhere")),
+        ("hello from an idle worker", "role", .string("idler")),
+    ])
+    func aWordThatIsNotInTheListIsRefused(_ name: String, _ field: String, _ value: JSONValue) throws {
+        let recorded = try #require(try RecordedFrames.load().messages.first { $0.name == name })
+        guard case .object(var fields) = recorded.message else { throw NotAnObject() }
+        fields[field] = value
+        var incoming = try frame(.object(fields))
+        guard case .malformed(_, _, let reason) = try FrameCodec.decodeNext(from: &incoming) else {
+            Issue.record("'\(field)' of \(name) was understood")
+            return
+        }
+        #expect(reason == "'\(field)' has a value that is not allowed")
     }
 
     @Test(arguments: ["", ",\"cache_bytes\":null"])
@@ -181,3 +233,5 @@ import Testing
         #expect(buffer.readableBytes == 0)
     }
 }
+
+private struct NotAnObject: Error {}

@@ -13,13 +13,19 @@ struct RecordedFrames: Decodable {
         var testDescription: String { name }
 
         /// The frame as a peer would write it.
-        func frame() throws -> ByteBuffer {
-            let json = try JSONEncoder().encode(message)
-            var buffer = ByteBuffer()
-            buffer.writeInteger(UInt32(json.count))
-            buffer.writeBytes(json)
-            return buffer
-        }
+        func frame() throws -> ByteBuffer { try ControlProtocolTests.frame(message) }
+    }
+
+    /// A known type with a field that makes no sense.
+    struct Malformed: Decodable, CustomTestStringConvertible {
+        let name: String
+        /// The field that its reason has to name.
+        let field: String
+        /// The type of the answer that it has.
+        let answer: String
+        let message: JSONValue
+
+        var testDescription: String { name }
     }
 
     struct Bad: Decodable, CustomTestStringConvertible {
@@ -46,10 +52,12 @@ struct RecordedFrames: Decodable {
     }
 
     let messages: [Recorded]
+    let malformedMessages: [Malformed]
     let badFrames: [Bad]
 
     enum CodingKeys: String, CodingKey {
         case messages
+        case malformedMessages = "malformed_messages"
         case badFrames = "bad_frames"
     }
 
@@ -60,7 +68,12 @@ struct RecordedFrames: Decodable {
     }
 }
 
-/// A frame around any bytes.
+/// A frame around any JSON.
+func frame(_ message: JSONValue) throws -> ByteBuffer {
+    frame(String(decoding: try JSONEncoder().encode(message), as: UTF8.self))
+}
+
+/// A frame around any text.
 func frame(_ json: String) -> ByteBuffer {
     var buffer = ByteBuffer()
     buffer.writeInteger(UInt32(json.utf8.count))

@@ -23,7 +23,7 @@ extension SimulatedRuntimeTests {
             _ = try runtime.fork("p-2", .core, from: "p-9")
         }
 
-        @Test(arguments: [WireRole.zygote, .template])
+        @Test(arguments: [WireRole.zygote, .template, .worker])
         func itMakesOnlyFrontEndsAndCores(_ role: WireRole) throws {
             let runtime = try RuntimeUnderTest()
             try runtime.makeTemplate()

@@ -11,7 +11,7 @@ struct Leftovers: Codable, Equatable {
     var count: Int { processes + files.count + sharedMemory.count }
 
     /// What lies in a run directory between two lives of a controller.
-    private static let kept: Set = ["controller.lock", "epoch", "f", "logs", "logs.previous", "processes", "t"]
+    private static let kept: Set = ["controller.lock", "epoch", "f", "logs", "logs.previous", "processes", "t", "w"]
     private static let logs = ["logs/", "logs.previous/"]
 
     /// - Parameters:

@@ -34,6 +34,10 @@ class Peer:
     def answer_to(self, request: int) -> dict[str, Any] | None:
         return next((message for message in self.received if message.get("re") == request), None)
 
+    def answer(self, kind: str, request: dict[str, Any], **fields: Any) -> None:
+        """Answers a request of this peer's."""
+        self.send({"type": kind, "re": request["id"], **fields})
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.received if message["type"] == kind]
 
@@ -81,6 +85,16 @@ class FakeController:
             # Short enough to see conditions that are no event of ours, such as a file or the end of a process.
             self._serve(min(left, 0.02))
         return value
+
+    def wait_for_executor(self, pid: int, seconds: float = 30) -> Peer:
+        """The live connection of a process's executor, once it has said hello."""
+
+        def said_hello() -> Peer | None:
+            wanted = ("executor", pid)
+            found = (peer for peer in self.peers if (peer.hello.get("role"), peer.hello.get("pid")) == wanted)
+            return next((peer for peer in found if not peer.closed), None)
+
+        return self.wait(f"hello of an executor in {pid}", said_hello, seconds)
 
     def wait_for_hello(self, process: str, seconds: float = 30) -> Peer:
         """The live connection of a process, once it has said hello."""

@@ -3,7 +3,7 @@
 `report`: write what the process looks like to a file; `busy`: never let go of the interpreter's lock for long;
 `compute`: with so many OpenMP threads; `fail`: raise with that text in the first stage; `exit`: end with that status;
 `suspension`: take `sleep` and `wake`, and fail with that text if it is not empty; otherwise: report all stages, then
-wait. Its templates do what `fake_preparation` says.
+wait. Its templates do what `fake_preparation` says, its workers what `fake_workers` says.
 """
 
 import json
@@ -16,9 +16,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from fake_preparation import FakePreparation
+from fake_workers import FakeWorkers
 from openmp import compute
 
-from worker_controller_vllm import template_process
+from worker_controller_vllm import template_process, worker
 from worker_controller_vllm.engine_process import STAGES, EngineProcess, as_role
 from worker_controller_vllm.messages import Sleep, Wake
 from worker_controller_vllm.runtime import Role
@@ -101,6 +102,7 @@ class FakeRuntime:
         **PAIR,
         "spill": as_role(spill),
         "raise": as_role(spill_and_raise),
+        "worker": lambda birth: worker.run(birth, FakeWorkers()),
         "template": lambda birth: template_process.run(birth, lambda: FakePreparation(PAIR)),
     }
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class RealRuntime:
     def __init__(self, run_directory: Path, program: Sequence[str] = ("-m", "worker_controller_vllm.zygote")) -> None:
         """`program`: what Python runs as the zygote."""
         self.run_directory = run_directory
-        for name in ("f", "t", "logs"):
+        for name in ("f", "t", "w", "logs"):
             (run_directory / name).mkdir(parents=True)
         self.controller = FakeController(run_directory / "control.sock")
         self._numbers = itertools.count(2)
@@ -90,10 +90,10 @@ class RealRuntime:
             "HF_HUB_OFFLINE": "1",
             "HF_MODULES_CACHE": str(self.run_directory / "modules"),
             # Tests bring parts of their own into an engine: `failing_logits_processor`.
-            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])),
         }
 
-    def fork(self, role: str, source: Peer | None = None) -> Member:
+    def fork(self, role: str, source: Peer | None = None, cores: Sequence[int] = ()) -> Member:
         """Forks a process from the zygote, or from the template whose connection `source` is."""
         process = f"p-{next(self._numbers)}"
         log = self.run_directory / "logs" / f"{process}.log"
@@ -104,13 +104,17 @@ class RealRuntime:
             process=process,
             role=role,
             device="cpu:0",
-            cores=[],
+            cores=list(cores),
             log=str(log),
             temporary_directory=str(temporary),
+            socket=str(self.worker_socket(process)) if role == "worker" else None,
         )
         assert answer["type"] == "forked", answer
         self._descriptors.append(os.pidfd_open(answer["pid"]))
         return Member(process, role, answer["pid"], self.controller.wait_for_hello(process), log, temporary)
+
+    def worker_socket(self, process: str) -> Path:
+        return self.run_directory / "w" / f"{process}.sock"
 
     def fork_pair(self, source: Peer | None = None) -> tuple[Member, Member]:
         return self.fork("front_end", source), self.fork("core", source)
@@ -122,10 +126,11 @@ class RealRuntime:
         arguments: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
         weights: bool = False,
+        workers: int = 0,
     ) -> Member:
         """Forks a template and has it prepare a model; returns when it has."""
         template = self.fork("template")
-        self.prepare(template, path, name, arguments, environment, weights)
+        self.prepare(template, path, name, arguments, environment, weights, workers=workers)
         return template
 
     def prepare(
@@ -137,8 +142,9 @@ class RealRuntime:
         environment: dict[str, str] | None = None,
         weights: bool = False,
         seconds: float = 120,
+        workers: int = 0,
     ) -> dict[str, Any]:
-        """Gives a template its order, and returns what became of it."""
+        """Gives a template its order, and returns what became of it. With `workers`: of engines that lease so many."""
         before = len(template.peer.events("prepared"))
         answer = self.controller.ask(
             template.peer,
@@ -151,6 +157,7 @@ class RealRuntime:
             device="cpu:0",
             cores=[],
             weights=weights,
+            **shape_of(workers),
         )
         assert answer["type"] == "accepted", answer
         self.controller.wait(f"{name} prepared", lambda: len(template.peer.events("prepared")) > before, seconds)
@@ -163,8 +170,12 @@ class RealRuntime:
         name: str,
         arguments: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        workers: int = 0,
     ) -> Engine:
-        """Assigns a model to both processes at once; returns before anything is loaded."""
+        """Assigns a model to both processes at once; returns before anything is loaded.
+
+        With `workers`: an engine that leases so many, for which somebody must play the controller meanwhile.
+        """
         identifier = f"e-{next(self._engines)}"
         front_end, core = pair
         engine = Engine(
@@ -190,8 +201,8 @@ class RealRuntime:
                 output_socket=str(engine.output_socket),
                 device="cpu:0",
                 cores=[],
-                world_size=1,
                 peer_pid=other.pid,
+                **shape_of(workers),
             )
             for member, other in ((front_end, core), (core, front_end))
         ]
@@ -200,8 +211,13 @@ class RealRuntime:
             assert answer["type"] == "accepted", answer
         return engine
 
-    def wait_until_ready(self, engine: Engine, seconds: float = 120) -> None:
+    def wait_until_ready(
+        self, engine: Engine, seconds: float = 120, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """`meanwhile` is called again and again: what a controller does besides."""
+
         def ready() -> bool:
+            meanwhile()
             for member in engine.members:
                 if errors := [stage for stage in member.stages() if stage.get("error")]:
                     raise AssertionError(f"{errors}\n{member.log.read_text()[-3000:]}")
@@ -240,6 +256,11 @@ class RealRuntime:
             self.process.kill() if self.zygote.closed else self.zygote.request("stop")
             self.controller.wait("end of the zygote", lambda: self.process.poll() is not None)
         self.controller.close()
+
+
+def shape_of(workers: int) -> dict[str, Any]:
+    """What an order says of an engine with so many leased workers, or with none."""
+    return {"executor": "remote", "world_size": workers} if workers else {"world_size": 1}
 
 
 class UnixConnection(http.client.HTTPConnection):

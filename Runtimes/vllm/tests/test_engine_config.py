@@ -67,7 +67,7 @@ def test_a_buffers_name_may_be_given(environment: dict[str, str]) -> None:
 def made_with(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a configuration of so many workers for an order, without vLLM; returns the parsed arguments too."""
     parser = argparse.ArgumentParser()
-    for name in ("model", "uds", "distributed-executor-backend"):
+    for name in ("model", "uds", "distributed-executor-backend", "tensor-parallel-size"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--served-model-name", nargs="+")
     parser.add_argument("--disable-uvicorn-access-log", action="store_true")
@@ -88,8 +88,23 @@ def made_with(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_configuration_of_several_workers_is_refused(made_with: Any, order: Any) -> None:
     """Whatever argument brought it about: vLLM has more of them than can be listed."""
     made_with(order, 1)
-    with pytest.raises(ArgumentsError, match="the arguments ask for 3 workers; this runtime's engines have one"):
+    with pytest.raises(ArgumentsError, match="the arguments ask for 3 workers; this engine has 1"):
         made_with(order, 3)
+
+
+@pytest.mark.parametrize("make", [assignment, preparation], ids=["assign", "prepare"])
+def test_an_engine_of_leased_workers_has_as_many_as_it_was_given(made_with: Any, make: Any) -> None:
+    order = make(executor="remote", world_size=2)
+    args, _ = made_with(order, 2)
+    assert (args.distributed_executor_backend, args.tensor_parallel_size) == (engine_config.REMOTE_EXECUTOR, "2")
+    with pytest.raises(ArgumentsError, match="the arguments ask for 4 workers; this engine has 2"):
+        made_with(order, 4)
+
+
+@pytest.mark.parametrize("name", ["tensor-parallel-size", "distributed_executor_backend", "pipeline_parallel_size"])
+def test_how_many_workers_there_are_is_no_argument(made_with: Any, name: str) -> None:
+    with pytest.raises(ArgumentsError, match=f"argument '{name}' is decided by the controller"):
+        made_with(assignment(executor="remote", world_size=2, arguments={name: 2}), 2)
 
 
 def test_a_template_is_made_with_its_models_names_and_environment(made_with: Any, environment: dict[str, str]) -> None:

@@ -139,3 +139,31 @@ def test_a_kernel_that_cannot_make_it_ready_is_no_error(monkeypatch: pytest.Monk
         tensor = torch.zeros(4 * MIB, dtype=torch.int8, device="cpu")
     cache.step_ended()
     assert not tensor.any()
+
+
+def test_memory_is_given_back_with_its_tensors_when_the_cache_is_closed() -> None:
+    threads = set(threading.enumerate())
+    cache = LazyCache()
+    with cache:
+        tensor = torch.zeros(64 * MIB, dtype=torch.int8, device="cpu")
+    tensor[:] = 1
+    cache.step_ended()
+    before = resident()
+    cache.close()
+    assert cache.resident_bytes() == 0
+    assert int(tensor[-1]) == 1, "the memory is gone before its tensor"
+    del tensor
+    assert before - resident() > 60 * MIB
+    assert set(threading.enumerate()) <= threads
+
+
+def test_a_cache_that_is_being_made_ready_can_be_closed() -> None:
+    cache = LazyCache()
+    with cache:
+        tensors = [torch.zeros(64 * MIB, dtype=torch.int8, device="cpu") for _ in range(4)]
+    cache.step_begins()
+    cache.step_ended()
+    begin = time.monotonic()
+    cache.close()
+    assert time.monotonic() - begin < 5 * REST_SECONDS
+    assert not tensors[3].any()

@@ -52,6 +52,29 @@ def test_a_template_does_not_serve_another_path() -> None:
         from_template(contents(), preparation())(assignment(path="/n"))
 
 
+@pytest.mark.parametrize(
+    ("made", "given", "reason"),
+    [
+        ({}, {"executor": "remote"}, "made for a worker in the core, not for 1 leased worker$"),
+        ({"executor": "remote"}, {}, "made for 1 leased worker, not for a worker in the core"),
+        (
+            {"executor": "remote", "world_size": 2},
+            {"executor": "remote", "world_size": 4},
+            "2 leased workers, not for ",
+        ),
+    ],
+)
+def test_a_template_does_not_serve_with_other_workers(made: dict, given: dict, reason: str) -> None:
+    with pytest.raises(ArgumentsError, match=reason):
+        from_template(contents(), preparation(**made))(assignment(**given))
+
+
+def test_a_template_of_leased_workers_serves_with_as_many() -> None:
+    workers = {"executor": "remote", "world_size": 2}
+    from_template(contents(), preparation(**workers))(assignment(**workers))
+    from_template(contents(), preparation(executor="in-process", world_size=1))(assignment())
+
+
 def test_from_scratch_everything_is_made_of_the_assignment(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""vLLM's sleep and the end of it, as a front end answers for them."""
+"""vLLM's sleep and the end of it, and parking, as a front end answers for them."""
 
 import pytest
 from bench import Bench
@@ -30,7 +30,13 @@ def test_a_sleep_that_fails_is_answered_with_its_reason(bench: Bench) -> None:
     assert bench.controller.ask(front_end, "ping")["type"] == "pong"
 
 
-@pytest.mark.parametrize(("kind", "fields"), [("sleep", {"level": 1}), ("wake", {})])
+def test_an_engine_is_parked_and_gets_workers_again(bench: Bench) -> None:
+    front_end = ready(bench, {"suspension": ""})
+    for kind in ("park", "unpark", "park"):
+        assert bench.controller.ask(front_end, kind, **ENGINE)["type"] == "done"
+
+
+@pytest.mark.parametrize(("kind", "fields"), [("sleep", {"level": 1}), ("wake", {}), ("park", {}), ("unpark", {})])
 def test_who_is_not_the_engine_or_not_ready_does_not_sleep(bench: Bench, kind: str, fields: dict) -> None:
     front_end, core = bench.fork("p-2", "front_end"), bench.fork("p-3")
     idle = bench.controller.ask(front_end, kind, **fields, **ENGINE)

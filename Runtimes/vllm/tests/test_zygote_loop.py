@@ -104,6 +104,8 @@ def test_only_an_idle_process_takes_an_assignment_that_makes_sense(bench: Bench)
     bench.exited("p-4")
     assert "peer" in bench.assign(peer, gone)["reason"]
     assert "world size 2" in bench.assign(peer, other, world_size=2)["reason"]
+    assert "world size 0" in bench.assign(peer, other, world_size=0, executor="remote")["reason"]
+    assert "unknown executor 'ray'" in bench.assign(peer, other, executor="ray")["reason"]
     assert "absolute" in bench.assign(peer, other, socket="f.sock")["reason"]
     assert "names" in bench.assign(peer, other, names=[])["reason"]
     assert "'path'" in bench.assign(peer, other, path=None)["reason"]

@@ -42,7 +42,9 @@ MAX_UNSENT_EVENTS = 1024
 MAX_UNSENT_ANSWERS = 256
 """Answers waiting for a peer that asks and does not read; beyond this the connection is ended."""
 
-REFUSABLE = frozenset({"fork", "prepare", "assign", "sleep", "wake"})
+REFUSABLE = frozenset(
+    {"fork", "prepare", "assign", "sleep", "wake", "park", "unpark", "lease", "reset", "lease.revoke"}
+)
 """Requests that are answered with `failed` when they make no sense."""
 
 EXIT_STOPPED = 0
@@ -99,6 +101,8 @@ class ControlLoop:
         self._next_dial = 0.0
         self._welcome_by = 0.0
         self._hellos = 0
+        self.refusal: str | None = None
+        """Why the controller refused this process, once it has."""
         self._socket: socket.socket | None = None
         self._welcomed = False
         self._decoder = FrameDecoder()
@@ -175,8 +179,8 @@ class ControlLoop:
             for key, _ in self._selector.select(self._wait_seconds(time.monotonic())):
                 key.data()
 
-    def close_inherited(self) -> None:
-        """In a forked child: lets go of the parent's descriptors without touching the parent's connection."""
+    def close(self) -> None:
+        """Lets go of all descriptors, when `run` has ended; in a forked child, its parent's connection lives on."""
         self._selector.close()
         self._wake_reader.close()
         self._wake_writer.close()
@@ -274,6 +278,7 @@ class ControlLoop:
             self._orphan_timeout = message.orphan_timeout_ms / 1000
         elif isinstance(message, Refused):
             logger.error("refused by the controller: %s", message.reason)
+            self.refusal = message.reason
             self.finish(EXIT_REFUSED)
         elif isinstance(message, Error):
             logger.warning("the controller did not understand: %s", message.reason)

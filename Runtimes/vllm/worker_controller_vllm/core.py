@@ -1,4 +1,4 @@
-"""The core of an engine: scheduler, executor and, at world size 1, the worker with its device."""
+"""The core of an engine: scheduler and executor, and the worker with its device where that is not a leased one."""
 
 import itertools
 
@@ -6,6 +6,8 @@ from worker_controller_vllm.compat import config
 from worker_controller_vllm.compat import core as compat
 from worker_controller_vllm.compat.cache import LazyCache
 from worker_controller_vllm.engine_process import EngineProcess
+from worker_controller_vllm.lease_client import Home
+from worker_controller_vllm.messages import Assign
 from worker_controller_vllm.prepared import Preparing
 from worker_controller_vllm.threads import use_threads
 
@@ -29,9 +31,17 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
             assignment.output_socket,
             process.stage_done,
             counter.step,
+            _home_of(process, assignment),
         )
     except Exception as error:
         process.fail(error)
+
+
+def _home_of(process: EngineProcess, assignment: Assign) -> Home | None:
+    """What the core leases its workers for; None where it computes itself."""
+    if not assignment.is_remote:
+        return None
+    return Home(process.identity, assignment.engine, assignment.generation, assignment.environment)
 
 
 class _Counter:

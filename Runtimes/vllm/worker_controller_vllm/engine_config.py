@@ -13,6 +13,8 @@ from worker_controller_vllm.process_log import logger
 EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 """By its full name: the short `uni` is replaced by a multi-process executor on CPU, a class name is left alone."""
 
+REMOTE_EXECUTOR = "worker_controller_vllm.remote_executor.RemoteExecutor"
+
 CACHE_ARGUMENT = "kv-cache-memory-bytes"
 
 
@@ -23,8 +25,9 @@ def make(parser: ArgumentParser, order: Assign | Prepare, socket: str) -> tuple[
     args = arguments.parse(parser, _fixed(order, socket), with_defaults(order.arguments, order.device))
     compat.check_arguments(args)
     engine_args, config = compat.make_engine_config(args)
-    if (size := compat.world_size(config)) != 1:
-        raise arguments.ArgumentsError(f"the arguments ask for {size} workers; this runtime's engines have one")
+    wanted = order.world_size or 1
+    if (size := compat.world_size(config)) != wanted:
+        raise arguments.ArgumentsError(f"the arguments ask for {size} workers; this engine has {wanted}")
     return args, engine_args, config
 
 
@@ -84,7 +87,8 @@ def _fixed(order: Assign | Prepare, socket: str) -> list[str]:
     return [
         f"--model={order.path}",
         f"--uds={socket}",
-        f"--distributed-executor-backend={EXECUTOR}",
+        f"--distributed-executor-backend={REMOTE_EXECUTOR if order.is_remote else EXECUTOR}",
+        f"--tensor-parallel-size={order.world_size or 1}",
         "--served-model-name",
         *order.names,
     ]

@@ -1,37 +1,30 @@
-"""A front end or core as its controller sees it: idle, then assigned, with stages, a peer and a progress counter.
-
-The main thread belongs to the role (vLLM needs it for signals and its event loop). Everything that must answer at any
-time, also while a model loads, happens on the control thread.
-"""
+"""A front end or core as its controller sees it: idle, then assigned, with stages, a peer and a progress counter."""
 
 import os
 import queue
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import NoReturn
 
-from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, ControlLoop
+from worker_controller_vllm.control import EXIT_ALONE, EXIT_FAILED, EXIT_STOPPED, Identity
 from worker_controller_vllm.errors import one_line
-from worker_controller_vllm.memory import private_bytes
+from worker_controller_vllm.forked_process import ForkedProcess
 from worker_controller_vllm.messages import (
+    REMOTE,
     Accepted,
     Assign,
     Done,
-    Error,
     Failed,
     Hello,
     Message,
-    Ping,
-    Pong,
+    Park,
     Sleep,
     Stage,
-    Stop,
+    Unpark,
     Wake,
 )
-from worker_controller_vllm.process_log import flush_output, logger
+from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.runtime import Birth, Role
 from worker_controller_vllm.stages import Stages
 
@@ -42,50 +35,34 @@ STAGES = {
 """The stages that each role reports, in their order (docs/protocol.md)."""
 
 
-Suspension = Callable[[Sleep | Wake], Future[None]]
-"""Carries out vLLM's sleep or the end of it."""
+SuspensionOrder = Sleep | Wake | Park | Unpark
+
+Suspension = Callable[[SuspensionOrder], Future[None]]
+"""Carries out vLLM's sleep or the end of it, or has the engine give its workers back or lease some again."""
 
 
-def _nothing() -> int:
-    return 0
-
-
-class EngineProcess:
+class EngineProcess(ForkedProcess):
     """One forked process of an engine, front end or core."""
 
     def __init__(self, birth: Birth) -> None:
-        self.role = birth.role
-        self._parent = birth.parent
-        self._identity = birth.identity
-        self._device = birth.device
         self._assignment: Assign | None = None
         self._assigned: queue.SimpleQueue[Assign] = queue.SimpleQueue()
-        self._progress: Callable[[], int] = _nothing
-        self._cache_bytes: Callable[[], int] = _nothing
         self._suspension: Suspension | None = None
         self._stages = Stages()
         self._peer_fd = -1
-        self._stopping = False
-        self._control = ControlLoop(birth.identity, self._hello, self._handle)
+        super().__init__(birth)
 
-    def start(self) -> None:
-        """Dials the controller on a thread of its own. The process ends when that loop ends."""
-        threading.Thread(target=self._run_control, name="control", daemon=True).start()
+    @property
+    def identity(self) -> Identity:
+        """What this process dials its controller with."""
+        return self._identity
 
     def wait_for_assignment(self) -> Assign:
         """Blocks the main thread until the controller has given this process its engine."""
         return self._assigned.get()
 
-    def count_progress_with(self, counter: Callable[[], int]) -> None:
-        """Names the counter that `pong` reports; it must be cheap and safe to call from another thread."""
-        self._progress = counter
-
-    def measure_cache_with(self, measure: Callable[[], int]) -> None:
-        """Names what tells the resident bytes of the KV cache; called from another thread."""
-        self._cache_bytes = measure
-
     def suspend_with(self, suspension: Suspension) -> None:
-        """Names what carries out `sleep` and `wake`; called from another thread, answered when its future is done."""
+        """Names what carries out such orders; called from another thread, answered when its future is done."""
         self._suspension = suspension
 
     def stage_done(self, stage: str) -> None:
@@ -101,13 +78,6 @@ class EngineProcess:
             self._send_stage(stage, self._stages.interrupt(), one_line(error))
         self.end(EXIT_FAILED)
 
-    def end(self, status: int) -> NoReturn:
-        """Ends the process once the control thread has written what is left to say."""
-        flush_output()
-        self._control.finish(status)
-        while True:
-            time.sleep(60)  # The control thread ends the process.
-
     def _send_stage(self, stage: str, milliseconds: float, error: str | None) -> None:
         assignment = self._assignment
         assert assignment is not None, "a stage before the assignment"
@@ -115,15 +85,6 @@ class EngineProcess:
         self._control.send(
             Stage(engine=assignment.engine, generation=generation, stage=stage, ms=milliseconds, error=error)
         )
-
-    def _run_control(self) -> None:
-        status = EXIT_FAILED
-        try:
-            status = self._control.run()
-        except BaseException:
-            logger.exception("the control thread failed")
-        # At once and from any state: an engine's process holds nothing that an orderly end would save.
-        os._exit(status)
 
     def _hello(self, request: int) -> Hello:
         assignment = self._assignment
@@ -137,31 +98,14 @@ class EngineProcess:
         )
 
     def _handle(self, message: Message) -> None:
-        if isinstance(message, Ping):
-            self._pong(message)
-        elif isinstance(message, Assign):
+        if isinstance(message, Assign):
             self._assign(message)
-        elif isinstance(message, Sleep | Wake):
+        elif isinstance(message, SuspensionOrder):
             self._suspend(message)
-        elif isinstance(message, Stop):
-            self._stopping = True
-            self._control.send(Done(re=message.id))
-            self._control.finish(EXIT_STOPPED)
         else:
-            reason = f"a {self.role} does not take '{message.TYPE}'"
-            self._control.send(Error(re=getattr(message, "id", None), reason=reason))
+            super()._handle(message)
 
-    def _pong(self, ping: Ping) -> None:
-        self._control.send(
-            Pong(
-                re=ping.id,
-                progress=self._progress(),
-                private_bytes=private_bytes(),
-                cache_bytes=self._cache_bytes(),
-            )
-        )
-
-    def _suspend(self, order: Sleep | Wake) -> None:
+    def _suspend(self, order: SuspensionOrder) -> None:
         assignment = self._assignment
         if assignment is None or assignment.generation != order.generation:
             return self._control.send(Failed(re=order.id, reason=f"{order.engine} is not here"))
@@ -208,8 +152,10 @@ class EngineProcess:
     def _reason_against(self, assignment: Assign) -> str | None:
         if self._assignment is not None:
             return f"not idle: {self._assignment.engine} is here"
-        if assignment.world_size != 1:
-            return f"world size {assignment.world_size} is not supported by this runtime, only 1"
+        if assignment.executor not in (None, "in-process", REMOTE):
+            return f"unknown executor '{assignment.executor}'; there are in-process, {REMOTE}"
+        if assignment.world_size < 1 or (assignment.world_size != 1 and not assignment.is_remote):
+            return f"world size {assignment.world_size} is not supported by this executor, only 1"
         if not assignment.names:
             return "no names to serve the engine under"
         paths = (assignment.socket, assignment.input_socket, assignment.output_socket)

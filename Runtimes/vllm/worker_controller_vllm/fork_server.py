@@ -25,6 +25,8 @@ from worker_controller_vllm.messages import (
 from worker_controller_vllm.process_log import flush_output, logger
 from worker_controller_vllm.runtime import Birth, Role
 
+WORKER = "worker"
+
 
 class ForkServer:
     """Serves `fork`, `ping` and `stop` on its one thread; what a second one holds would be held for ever in a child."""
@@ -94,6 +96,8 @@ class ForkServer:
         if request.role not in roles:
             reason = f"unknown role '{request.role}'; there are {', '.join(sorted(roles))}"
             return self._control.send(Failed(re=request.id, reason=reason))
+        if request.role == WORKER and request.socket is None:
+            return self._control.send(Failed(re=request.id, reason="a worker needs a socket"))
         try:
             log = child.open_log(request.log)
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it, or one that is no text.
@@ -116,9 +120,17 @@ class ForkServer:
         status = EXIT_FAILED
         try:
             child.become_child(request, log)
-            self._control.close_inherited()
+            self._control.close()
             identity = replace(self._identity, process=request.process)
-            status = role(Birth(identity=identity, role=request.role, device=request.device, parent=self._pid))
+            status = role(
+                Birth(
+                    identity=identity,
+                    role=request.role,
+                    device=request.device,
+                    parent=self._pid,
+                    socket=request.socket,
+                )
+            )
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else EXIT_STOPPED
         except BaseException:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -11,8 +10,9 @@ from worker_controller_vllm import application
 from worker_controller_vllm.compat import front_end as compat
 from worker_controller_vllm.compat.config import name_process
 from worker_controller_vllm.compat.threads import restore_thread_count
-from worker_controller_vllm.engine_process import EngineProcess
-from worker_controller_vllm.messages import Assign, Sleep, Wake
+from worker_controller_vllm.door import listen
+from worker_controller_vllm.engine_process import EngineProcess, Suspension, SuspensionOrder
+from worker_controller_vllm.messages import Assign, Park, Sleep, Unpark
 from worker_controller_vllm.prepared import Prepared, Preparing
 from worker_controller_vllm.process_log import logger
 
@@ -90,7 +90,7 @@ class _Server:
     @classmethod
     async def start(cls, engine: Any, app: Any, contents: Prepared, path: str) -> "_Server":
         """Returns when uvicorn accepts; a server that ends before raises what ended it."""
-        serving = asyncio.create_task(compat.serve_application(engine, app, contents.args, _listen(path)))
+        serving = asyncio.create_task(compat.serve_application(engine, app, contents.args, listen(path, BACKLOG)))
         while not getattr(getattr(app.state, "server", None), "started", False):
             if serving.done():
                 serving.result()
@@ -107,15 +107,25 @@ class _Server:
         os.unlink(self._path)
 
 
-def _suspension(engine: Any) -> Callable[[Sleep | Wake], Future[None]]:
-    """vLLM's own sleep of the engine, for devices whose memory no template can keep. Never run on a GPU."""
+def _suspension(engine: Any) -> Suspension:
+    """Parking, and for devices whose memory no template can keep (never run on a GPU) vLLM's own sleep."""
     loop = asyncio.get_running_loop()
 
-    def carry_out(order: Sleep | Wake) -> Future[None]:
-        call = engine.sleep(order.level) if isinstance(order, Sleep) else engine.wake_up()
-        return asyncio.run_coroutine_threadsafe(call, loop)
+    def carry_out(order: SuspensionOrder) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(_carry_out(engine, order), loop)
 
     return carry_out
+
+
+async def _carry_out(engine: Any, order: SuspensionOrder) -> None:
+    if isinstance(order, Park):
+        await compat.park(engine)
+    elif isinstance(order, Unpark):
+        await compat.unpark(engine)
+    elif isinstance(order, Sleep):
+        await engine.sleep(order.level)
+    else:
+        await engine.wake_up()
 
 
 async def _let_dead_core_end_first(died: Callable[[], bool]) -> None:
@@ -127,15 +137,3 @@ async def _let_dead_core_end_first(died: Callable[[], bool]) -> None:
         return
     await asyncio.sleep(_CORE_END_SECONDS)
     raise RuntimeError(f"the engine died, and its core is still there after {_CORE_END_SECONDS:g} s")
-
-
-def _listen(path: str) -> socket.socket:
-    """The socket that the gateway's requests come through, for this user only."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(before)
-    listener.listen(BACKLOG)
-    return listener

@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 
 PROTOCOL_VERSION = 1
 
+REMOTE = "remote"
+"""`executor` of an engine whose ranks run in leased workers; absent or "in-process": in its core."""
+
 
 class MessageError(Exception):
     """A frame that is JSON with a type, but no message of this protocol. `id` is the frame's, where it had one."""
@@ -31,6 +34,17 @@ class Generation:
     counter: int
 
 
+@dataclass(frozen=True)
+class GrantedWorker:
+    """One worker of a lease."""
+
+    process: str
+    pid: int
+    socket: str
+    device: str
+    cores: list[int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """Base of all messages; `TYPE` is the frame's `type`."""
@@ -40,12 +54,7 @@ class Message:
     def to_json(self) -> dict[str, Any]:
         """The JSON object of the frame, without the fields that are absent."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values = {
-            name: dataclasses.asdict(value) if isinstance(value, Generation) else value
-            for name, value in fields.items()
-            if value is not None
-        }
-        return {"type": self.TYPE, **values}
+        return {"type": self.TYPE, **{name: _to_json(value) for name, value in fields.items() if value is not None}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,8 @@ class Fork(Message):
     cores: list[int]
     log: str
     temporary_directory: str
+    socket: str | None = None
+    """Where a worker listens for its executors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +161,12 @@ class Assign(Message):
     cores: list[int]
     world_size: int
     peer_pid: int
+    executor: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the engine computes in leased workers, not in its core."""
+        return self.executor == REMOTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +184,13 @@ class Prepare(Message):
     device: str
     cores: list[int]
     weights: bool
+    executor: str | None = None
+    world_size: int | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the model's engines compute in leased workers, not in their cores."""
+        return self.executor == REMOTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +269,107 @@ class Wake(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Park(Message):
+    """Asks a front end to have its engine give its workers back; front end and core stay."""
+
+    TYPE = "park"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpark(Message):
+    """Asks a front end to have its engine lease workers again."""
+
+    TYPE = "unpark"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseRequest(Message):
+    """An executor asks for workers."""
+
+    TYPE = "lease.request"
+    id: int
+    deadline_ms: float | None = None
+    world_size: int
+    model: str
+    device_type: str
+    footprint_bytes: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseGrant(Message):
+    """The workers, in the order of their ranks."""
+
+    TYPE = "lease.grant"
+    re: int
+    engine: str
+    generation: Generation
+    workers: list[GrantedWorker]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseRefused(Message):
+    """There are no workers for this executor, and why."""
+
+    TYPE = "lease.refused"
+    re: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseRelease(Message):
+    """An executor gives its workers back."""
+
+    TYPE = "lease.release"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseRevoke(Message):
+    """The controller wants an executor's workers back."""
+
+    TYPE = "lease.revoke"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease(Message):
+    """Tells a worker which executor may come."""
+
+    TYPE = "lease"
+    id: int
+    deadline_ms: float | None = None
+    engine: str
+    generation: Generation
+    executor_pid: int
+    cores: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reset(Message):
+    """Asks a worker to let go of everything of an engine."""
+
+    TYPE = "reset"
+    id: int
+    deadline_ms: float | None = None
+    generation: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop(Message):
     """Asks a process to end itself."""
 
@@ -255,7 +380,7 @@ class Stop(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Done(Message):
-    """Answers `stop` (the process ends right after), `sleep` and `wake`."""
+    """What was asked for is done; after `stop` the process ends."""
 
     TYPE = "done"
     re: int
@@ -292,12 +417,25 @@ def parse(frame: dict[str, Any]) -> Message:
         hint = _HINTS[kind][field.name]
         if not _is_a(value, hint):
             raise MessageError(f"'{field.name}' of {name} is not {_describe(hint)}", request, name)
-        values[field.name] = Generation(value["epoch"], value["counter"]) if _names_generation(hint) else value
+        values[field.name] = _build(value, hint)
     return kind(**values)
 
 
-def _names_generation(hint: Any) -> bool:
-    return hint is Generation or Generation in typing.get_args(hint)
+def _to_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+
+
+def _build(value: Any, hint: Any) -> Any:
+    """A JSON value that fits `hint`, with its objects made where `hint` names their class."""
+    options = typing.get_args(hint)
+    if typing.get_origin(hint) is list:
+        return [_build(item, options[0]) for item in value]
+    for option in options if isinstance(hint, types.UnionType) else (hint,):
+        if dataclasses.is_dataclass(option):
+            return option(**{field.name: value[field.name] for field in dataclasses.fields(option)})
+    return value
 
 
 def _is_a(value: Any, hint: Any) -> bool:
@@ -311,8 +449,9 @@ def _is_a(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and all(_is_a(item, typing.get_args(hint)[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(_is_a(item, typing.get_args(hint)[1]) for item in value.values())
-    if hint is Generation:
-        return isinstance(value, dict) and all(_is_a(value.get(name), int) for name in ("epoch", "counter"))
+    if dataclasses.is_dataclass(hint):
+        fields = typing.get_type_hints(hint)
+        return isinstance(value, dict) and all(_is_a(value.get(name), kind) for name, kind in fields.items())
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, (int, float) if hint is float else hint)

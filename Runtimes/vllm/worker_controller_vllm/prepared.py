@@ -56,6 +56,9 @@ def from_template(contents: Prepared, order: Prepare) -> Preparing:
     def prepare(assignment: Assign) -> Prepared:
         if assignment.path != order.path:
             raise ArgumentsError(f"this process was made for {order.path}, not for {assignment.path}")
+        made, wanted = ((one.is_remote, one.world_size or 1) for one in (order, assignment))
+        if made != wanted:
+            raise ArgumentsError(f"this process was made for {_shape(*made)}, not for {_shape(*wanted)}")
         engine_config.name_shared_buffer(assignment)
         config_compat.name_instance(contents.config, engine_config.shared_buffer_name(assignment))
         contents.args.uds = assignment.socket
@@ -65,3 +68,7 @@ def from_template(contents: Prepared, order: Prepare) -> Preparing:
         return contents
 
     return prepare
+
+
+def _shape(is_remote: bool, size: int) -> str:
+    return f"{size} leased worker{'s' if size > 1 else ''}" if is_remote else "a worker in the core"

@@ -1,5 +1,6 @@
 """Work that nobody waits for, kept out of the way of work that somebody does."""
 
+import ctypes
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ LOWERED = 19
 _AUTOGROUP = Path("/proc/self/autogroup")
 """The kernel shares processors between sessions first where it groups by session (sched_autogroup); ours is one."""
 
+_PR_SET_TIMERSLACK = 29
 _GROUP_ATTEMPTS = 10
 _GROUP_PAUSE_SECONDS = 0.05
 
@@ -52,3 +54,8 @@ def _set_group(nice: int) -> bool:
             return False
     logger.warning("%s: not taken in %d attempts", _AUTOGROUP, _GROUP_ATTEMPTS)
     return False
+
+
+def set_timer_slack(nanoseconds: int) -> None:
+    """How much later than asked for the kernel may end a sleep of the calling thread; 50,000 unless it is set."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(nanoseconds), 0, 0, 0)

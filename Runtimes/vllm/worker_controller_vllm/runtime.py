@@ -1,11 +1,12 @@
-"""What a zygote and a template need of a runtime: so that their loops can be tested without vLLM."""
+"""What a zygote, a template and a worker need of a runtime: so that their loops can be tested without vLLM."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from worker_controller_vllm.control import Identity
 from worker_controller_vllm.messages import Prepare
+from worker_controller_vllm.rank_order import RankOrder
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Birth:
     device: str
     parent: int
     """Pid of the zygote or template that forked it."""
+    socket: str | None = None
+    """Where a worker listens."""
 
 
 Role = Callable[[Birth], int]
@@ -38,6 +41,52 @@ class Preparation(Protocol):
     def roles(self) -> Mapping[str, Role]:
         """What can be forked from it as it is now."""
         ...
+
+
+class Rank(Protocol):
+    """One rank of an engine, at work in a worker."""
+
+    ready: Any
+    """What its executor is told when it can compute."""
+
+    def serve(self) -> None:
+        """Does what the executor asks, until `cancel`. Raises what went wrong."""
+        ...
+
+    def cancel(self) -> None:
+        """Makes `serve` return, now or when it is called; from another thread."""
+        ...
+
+    def steps(self) -> int:
+        """A counter that rises with its work; from another thread."""
+        ...
+
+    def cache_bytes(self) -> int:
+        """How much of its KV cache is resident; from another thread."""
+        ...
+
+
+class WorkerRuntime(Protocol):
+    """What a worker needs of its runtime. All of it is called on the process's main thread."""
+
+    def attach(self, device: str) -> None:
+        """Brings up the device's context; once, before the controller is told of this worker."""
+        ...
+
+    def make_rank(self, order: RankOrder, cores: Sequence[int], is_over: Callable[[], bool]) -> Rank:
+        """Makes a rank of an engine with its model loaded; `is_over`: whether its executor has gone meanwhile."""
+        ...
+
+    def let_go(self) -> None:
+        """Frees everything that the last `make_rank` brought, also where that failed half-way.
+
+        Raises `NotClean` when something is left.
+        """
+        ...
+
+
+class NotClean(Exception):
+    """A worker holds something of an engine that is gone."""
 
 
 class Runtime(Protocol):

@@ -52,7 +52,7 @@ class VllmPreparation:
         if not front_end_compat.shares_inputs(contents.config):
             contents.application = asyncio.run(application.build_early(contents, mark))
             mark("app")
-            if order.device.startswith("cpu:"):
+            if order.device.startswith("cpu:") and not order.is_remote:
                 contents.executor = compat.prepare_executor(contents.config)
                 mark("attach")
         prepare = from_template(contents, order)
@@ -64,6 +64,6 @@ class VllmPreparation:
     def load(self, mark: Mark) -> None:
         """The weights, as an engine of this model computes with them."""
         if self._contents.executor is None:
-            raise RuntimeError(f"weights cannot be kept in a template on {self._device} with this vLLM")
+            raise RuntimeError(f"weights cannot be kept in this model's template on {self._device}")
         self._contents.executor.load()
         mark("load")

@@ -5,8 +5,9 @@ import importlib
 import platform
 from importlib import resources
 
-from worker_controller_vllm import compat, core, front_end, template_process
+from worker_controller_vllm import compat, core, front_end, template_process, worker
 from worker_controller_vllm.compat import zygote
+from worker_controller_vllm.compat.worker import VllmWorkers
 from worker_controller_vllm.engine_process import as_role
 from worker_controller_vllm.prepared import from_scratch
 from worker_controller_vllm.process_log import logger
@@ -34,6 +35,7 @@ class VllmRuntime:
         self.roles = {
             "front_end": as_role(lambda process: front_end.run(process, from_scratch(parser))),
             "core": as_role(lambda process: core.run(process, from_scratch(parser))),
+            "worker": lambda birth: worker.run(birth, VllmWorkers()),
             "template": lambda birth: template_process.run(birth, lambda: VllmPreparation(parser)),
         }
         # All that lives now lives as long as the zygote: no collection, here or in a child, needs to look at it again

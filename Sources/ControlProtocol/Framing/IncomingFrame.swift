@@ -8,15 +8,17 @@ public enum IncomingFrame: Sendable, Equatable {
 
     /// The answer that the protocol wants for a frame that was not understood; nil for one that was.
     ///
-    /// A request that may fail (`fork`, `assign`, `prepare`, `sleep`, `wake`) and makes no sense has `failed`;
-    /// everything else has `error`. An `error` that was not understood is not answered, so that two peers never answer
-    /// each other for ever.
+    /// A request that may fail (`fork`, `assign`, `prepare` and the like) and makes no sense has `failed`, a
+    /// `lease.request` has `lease.refused`; everything else has `error`. An `error` that was not understood is not
+    /// answered, so that two peers never answer each other for ever.
     public var refusal: ControlMessage? {
         switch self {
         case .message, .malformed(type: "error", _, _):
             nil
         case .unknownType(let type, let id):
             .error(ProtocolError(re: id, reason: "unknown type '\(type)'"))
+        case .malformed(type: "lease.request", let id?, let reason):
+            .leaseRefused(LeaseRefused(re: id, reason: "'lease.request' is malformed: \(reason)"))
         case .malformed(let type, let id?, let reason) where Self.fallible.contains(type):
             .failed(Failed(re: id, reason: "'\(type)' is malformed: \(reason)"))
         case .malformed(let type, let id, let reason):
@@ -24,5 +26,8 @@ public enum IncomingFrame: Sendable, Equatable {
         }
     }
 
-    private static let fallible: Set = ["fork", "assign", "prepare", "sleep", "wake"]
+    private static let fallible: Set = [
+        "fork", "assign", "prepare", "sleep", "wake", "park", "unpark", "lease", "reset", "lease.release",
+        "lease.revoke",
+    ]
 }

@@ -3,7 +3,12 @@ import Foundation
 /// The `type` of each message.
 enum WireType: String, CaseIterable {
     case hello, welcome, refused, fork, forked, failed, exited, assign, accepted, stage, prepare, prepared, sleep, wake
-    case ping, pong, stop, done, error
+    case park, unpark, lease, reset, ping, pong, stop, done, error
+    case leaseRequest = "lease.request"
+    case leaseGrant = "lease.grant"
+    case leaseRefused = "lease.refused"
+    case leaseRelease = "lease.release"
+    case leaseRevoke = "lease.revoke"
 
     /// Decodes the fields of a message of this type.
     func decode(_ data: Data, with decoder: JSONDecoder) throws -> ControlMessage {
@@ -22,6 +27,15 @@ enum WireType: String, CaseIterable {
         case .prepared: .prepared(try decoder.decode(Prepared.self, from: data))
         case .sleep: .sleep(try decoder.decode(Sleep.self, from: data))
         case .wake: .wake(try decoder.decode(Wake.self, from: data))
+        case .park: .park(try decoder.decode(Park.self, from: data))
+        case .unpark: .unpark(try decoder.decode(Unpark.self, from: data))
+        case .leaseRequest: .leaseRequest(try decoder.decode(LeaseRequest.self, from: data))
+        case .leaseGrant: .leaseGrant(try decoder.decode(LeaseGrant.self, from: data))
+        case .leaseRefused: .leaseRefused(try decoder.decode(LeaseRefused.self, from: data))
+        case .leaseRelease: .leaseRelease(try decoder.decode(LeaseRelease.self, from: data))
+        case .leaseRevoke: .leaseRevoke(try decoder.decode(LeaseRevoke.self, from: data))
+        case .lease: .lease(try decoder.decode(Lease.self, from: data))
+        case .reset: .reset(try decoder.decode(Reset.self, from: data))
         case .ping: .ping(try decoder.decode(Ping.self, from: data))
         case .pong: .pong(try decoder.decode(Pong.self, from: data))
         case .stop: .stop(try decoder.decode(Stop.self, from: data))
@@ -49,6 +63,15 @@ extension ControlMessage {
         case .prepared: .prepared
         case .sleep: .sleep
         case .wake: .wake
+        case .park: .park
+        case .unpark: .unpark
+        case .leaseRequest: .leaseRequest
+        case .leaseGrant: .leaseGrant
+        case .leaseRefused: .leaseRefused
+        case .leaseRelease: .leaseRelease
+        case .leaseRevoke: .leaseRevoke
+        case .lease: .lease
+        case .reset: .reset
         case .ping: .ping
         case .pong: .pong
         case .stop: .stop
@@ -74,6 +97,15 @@ extension ControlMessage {
         case .prepared(let message): message
         case .sleep(let message): message
         case .wake(let message): message
+        case .park(let message): message
+        case .unpark(let message): message
+        case .leaseRequest(let message): message
+        case .leaseGrant(let message): message
+        case .leaseRefused(let message): message
+        case .leaseRelease(let message): message
+        case .leaseRevoke(let message): message
+        case .lease(let message): message
+        case .reset(let message): message
         case .ping(let message): message
         case .pong(let message): message
         case .stop(let message): message

@@ -8,8 +8,8 @@ struct ModelArguments {
     private var lines: [String: Int] = [:]
     private var budget = mostValues
 
-    init(_ reader: NodeReader, allowsRemoteCode: Bool) {
-        for (written, value) in reader.entries() ?? [] {
+    init(_ entries: [(key: String, value: NodeReader)], allowsRemoteCode: Bool) {
+        for (written, value) in entries {
             let key = written.replacing("_", with: "-")
             guard isGood(key, written: written, value: value) else { continue }
             if key == Self.kvCacheKey {

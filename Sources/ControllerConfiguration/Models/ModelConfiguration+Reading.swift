@@ -34,11 +34,20 @@ extension ModelConfiguration {
 
     private init?(_ reader: NodeReader, name: String, names: inout ModelNames, context: ModelContext) {
         guard let section = reader.section(Key.self) else { return nil }
+        self.init(
+            section, of: reader, name: name, arguments: section[.arguments]?.entries() ?? [], names: &names,
+            context: context)
+    }
+
+    /// - Parameter reader: of all its settings, for mistakes that are none of one setting's.
+    init?(
+        _ section: Section<Key>, of reader: NodeReader, name: String, arguments: [(key: String, value: NodeReader)],
+        names: inout ModelNames, context: ModelContext
+    ) {
         self.name = name
         aliases = Self.aliases(section[.aliases], of: name, names: &names)
         environment = section[.environment]?.environment() ?? [:]
-        arguments =
-            section[.arguments].map { ModelArguments($0, allowsRemoteCode: context.allowsRemoteCode).values } ?? [:]
+        self.arguments = ModelArguments(arguments, allowsRemoteCode: context.allowsRemoteCode).values
         // Above any limit of the engines' own, and far below what the permits' counter holds.
         concurrency = section[.concurrency]?.integer(in: 1...1_000_000) ?? 256
         replicas = section[.replicas]?.integer(in: 1...64) ?? 1
@@ -49,11 +58,15 @@ extension ModelConfiguration {
         startTimeout = section[.startTimeout]?.positiveDuration() ?? .seconds(300)
         template = section[.template]?.boolean() ?? true
         verifiesContents = section[.verify]?.choice(Verification.self) == .contents
-        tensorParallelSize = section[.tensorParallelSize]?.integer(in: 1...1_024) ?? 1
+        tensorParallelSize = section[.tensorParallelSize]?.integer(in: 1...64) ?? 1
         executor = section[.executor]?.choice(ExecutorChoice.self) ?? .auto
 
-        if tensorParallelSize != 1 { section[.tensorParallelSize]?.refuse(.tensorParallelSize) }
-        if executor == .remote { section[.executor]?.refuse(.remoteExecutor) }
+        if tensorParallelSize > 1, executor == .inProcess, let reader = section[.executor] {
+            reader.refuse(
+                "\(reader.setting) is in-process, which has one worker, and tensor_parallel_size is "
+                    + "\(tensorParallelSize)",
+                "use auto or remote, or leave tensor_parallel_size out")
+        }
         if preload { section[.preload]?.refuse(.preload) }
         if priority != 0 { section[.priority]?.refuse(.priority) }
 

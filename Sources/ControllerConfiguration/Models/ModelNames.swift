@@ -6,14 +6,8 @@ struct ModelNames {
     ///
     /// - Returns: whether the name is good.
     mutating func add(_ name: String, of model: String, at reader: NodeReader) -> Bool {
-        guard name.wholeMatch(of: /[A-Za-z0-9._:\/-]+/) != nil else {
-            reader.refuse(
-                name.isEmpty ? "a model's name is empty" : "'\(name)' cannot be the name of a model",
-                "use letters, digits and . _ : / -")
-            return false
-        }
-        guard name.wholeMatch(of: /e-[0-9]+/) == nil else {
-            reader.refuse("'\(name)' looks like the id of an engine", "use another name")
+        if let (problem, remedy) = Self.problem(with: name) {
+            reader.refuse(problem, remedy)
             return false
         }
         if let owner = owners[name] {
@@ -25,5 +19,15 @@ struct ModelNames {
         }
         owners[name] = (model, reader.line)
         return true
+    }
+
+    /// Why the text cannot be a name, and what could; nil: it can.
+    static func problem(with name: String) -> (problem: String, remedy: String)? {
+        if name.isEmpty { return ("a model's name is empty", "use letters, digits and . _ : / -") }
+        if name.wholeMatch(of: /[A-Za-z0-9._:\/-]+/) == nil {
+            return ("'\(name)' cannot be the name of a model", "use letters, digits and . _ : / -")
+        }
+        guard name.wholeMatch(of: /e-[0-9]+/) != nil else { return nil }
+        return ("'\(name)' looks like the id of an engine", "use another name")
     }
 }

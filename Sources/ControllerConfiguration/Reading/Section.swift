@@ -1,6 +1,6 @@
 /// A mapping whose keys are all known beforehand.
 struct Section<Key: RawRepresentable<String> & CaseIterable & Hashable> {
-    fileprivate let values: [Key: NodeReader]
+    let values: [Key: NodeReader]
 
     /// Nil where the key is absent or has no value: both mean the default.
     subscript(_ key: Key) -> NodeReader? {

@@ -11,10 +11,6 @@ struct NotBuiltYet {
         remedy: "use 127.0.0.1, [::1] or localhost")
     static let tls = NotBuiltYet(problem: "TLS is not built yet", remedy: "leave tls.certificate and tls.key null")
     static let corsOrigins = NotBuiltYet(problem: "CORS is not built yet", remedy: "leave cors.origins empty")
-    static let tensorParallelSize = NotBuiltYet(
-        problem: "a tensor_parallel_size other than 1 is not built yet", remedy: "use 1 or leave it out")
-    static let remoteExecutor = NotBuiltYet(
-        problem: "the remote executor is not built yet", remedy: "use 'auto' or leave it out")
     static let preload = NotBuiltYet(problem: "preloading models is not built yet", remedy: "use false or leave it out")
     static let priority = NotBuiltYet(
         problem: "a priority other than 0 is not built yet", remedy: "use 0 or leave it out")

@@ -20,12 +20,23 @@ struct EngineAnswer: Encodable {
         try engine.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(engine.id, forKey: .engineUUID)
-        try container.encode(engine.state, forKey: .status)
+        try container.encode(engine.status, forKey: .status)
         try container.encode(apiURL, forKey: .apiURL)
         try container.encode(port, forKey: .port)
         try container.encode(assignedRanks, forKey: .assignedRanks)
-        // The origin has always this key: `null` before there is a process.
+        // The origin always has this key: `null` before there is a process.
         try container.encode(engine.pid, forKey: .pid)
+    }
+}
+
+extension EngineStatus {
+    /// The origin's field. `state` tells more finely how an engine comes and goes.
+    var status: String {
+        switch state {
+        case "suspending", "stopping": "draining"
+        case "resuming": "starting"
+        default: state
+        }
     }
 }
 
@@ -59,7 +70,7 @@ struct LoadTimingsAnswer: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(engine.id, forKey: .engineUUID)
         try container.encode(engine.model, forKey: .model)
-        try container.encode(engine.state, forKey: .status)
+        try container.encode(engine.status, forKey: .status)
         try container.encode(engine.stages, forKey: .stages)
         try container.encode(engine.startTier, forKey: .startTier)
         try container.encode(engine.startMilliseconds, forKey: .startMilliseconds)

@@ -32,9 +32,12 @@ struct WorkerSlots {
 final class WorkerSlotBook: Sendable {
     private let slots = Mutex(WorkerSlots())
 
-    /// A worker is a core: at world size 1 it lives inside it.
+    /// A worker is a process of that role, or a core that has no others: its one worker lives inside it.
     func slots(in status: ControllerStatus) -> [String: Int] {
-        let workers = status.workers.lazy.filter { $0.role == .core }.map(\.id)
+        let withWorkers = Set(status.engines.filter { !$0.workers.isEmpty }.map(\.id))
+        let workers = status.workers.lazy.filter { worker in
+            worker.role == .worker || worker.role == .core && !(worker.engine.map(withWorkers.contains) ?? false)
+        }.map(\.id)
         return slots.withLock { $0.update(workers: Array(workers)) }
     }
 }

@@ -2,7 +2,7 @@ import Hummingbird
 import NIOCore
 import Scheduling
 
-/// No route needs much of a body; one that is too large is refused before anything is done.
+/// No route needs much of a body; one that is too large is refused before anything is done. What is left is in memory.
 struct BodyLimit: RouterMiddleware {
     typealias Context = BasicRequestContext
 
@@ -16,7 +16,7 @@ struct BodyLimit: RouterMiddleware {
             _ = try await request.collectBody(upTo: Self.bytes)
         } catch is NIOTooManyBytesError {
             throw ControllerError(
-                .tooLarge, "The body is larger than \(Self.bytes / 1024) KiB; management requests need none.")
+                .tooLarge, "The body is larger than \(Self.bytes / 1024) KiB; no management request needs that much.")
         }
         return try await next(request, context)
     }

@@ -3,14 +3,18 @@ import Hummingbird
 import Scheduling
 
 extension Router where Context == BasicRequestContext {
+    typealias Answer = @Sendable (Request, BasicRequestContext) async throws -> Response
+
     /// Adds a path with the one method that it has. All others are answered with 405.
-    func add(
-        _ method: HTTPRequest.Method, _ path: RouterPath,
-        answer: @escaping @Sendable (Request, BasicRequestContext) async throws -> Response
-    ) {
-        on(path, method: method, use: answer)
+    func add(_ method: HTTPRequest.Method, _ path: RouterPath, answer: @escaping Answer) {
+        add(path, [(method, answer)])
+    }
+
+    /// Adds a path with the methods that it has. All others are answered with 405.
+    func add(_ path: RouterPath, _ answers: [(method: HTTPRequest.Method, answer: Answer)]) {
+        for (method, answer) in answers { on(path, method: method, use: answer) }
         // HEAD goes with GET: the router makes it.
-        let allowed = method == .get ? [.get, .head] : [method]
+        let allowed = answers.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
         let allowHeader = allowed.map(\.rawValue).joined(separator: ", ")
         for other in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
         where !allowed.contains(other) {

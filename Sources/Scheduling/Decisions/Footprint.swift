@@ -4,6 +4,9 @@ public enum Footprint {
     private static let templateOverhead = 128 << 20
     private static let cloneOverhead = 256 << 20
 
+    /// What an engine takes of the host's memory without its workers: its front end and core.
+    public static let parked = 256 << 20
+
     /// The weight files' size x 1.1 + KV cache + 512 MiB.
     public static func estimate(weightBytes: Int, kvCacheBytes: Int) -> Int {
         weights(weightBytes) + kvCacheBytes + runtimeOverhead

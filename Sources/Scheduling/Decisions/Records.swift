@@ -10,7 +10,7 @@ public enum EnginePhase: String, Sendable, Equatable {
     case draining
     /// Its processes are being ended.
     case stopping
-    // On devices that are no CPU an engine keeps its processes while its model sleeps.
+    // An engine keeps its processes while it is parked, and on devices that are no CPU while its model sleeps.
     case suspending
     case asleep
     case resuming
@@ -42,8 +42,20 @@ public struct EngineRecord: Sendable, Equatable {
     public var readyAt: Moment?
     public var drainBy: Moment?
     public var stages: [StageTime] = []
+    /// How many workers are leased for it; 0: its one worker lives in its core.
+    public var worldSize = 0
+    /// In the order of their ranks, as long as they may hold anything of it.
+    public var workers: [ProcessID] = []
+    /// Of the lease of these workers.
+    var lease: Generation?
+    /// A user started it, and this is what it asked for. It has no model then.
+    public var external: ExternalRequest?
+    /// The runtime whose workers fit to it.
+    public var externalRuntime: RuntimeName?
     /// Who waits for it to be ready.
     var loads: [CommandID] = []
+    /// Who waits for its end, where it has no model.
+    var unloads: [CommandID] = []
     /// While it is being placed: the template that has to fork processes for it, and the device whose memory it is to
     /// have.
     var awaitedTemplate: ProcessID?
@@ -52,6 +64,10 @@ public struct EngineRecord: Sendable, Equatable {
     var isBeingInspected = false
     /// Suspended, instead of ended, when it has drained.
     var isToSuspend = false
+    /// And then parked: its workers are given back.
+    var isToPark = false
+    /// Its workers are given back, or it waits for new ones.
+    public var isParked = false
     /// Its model's loaded template is given up right after it, or after the last of several such engines.
     var takesTemplate = false
     /// The part of its footprint that is weights of a template that is gone. Others that share them do not count them.
@@ -67,7 +83,9 @@ public struct EngineRecord: Sendable, Equatable {
         self.queuedAt = queuedAt
     }
 
+    /// Those that live and die with it. Its workers do not.
     public var processes: [ProcessID] { [frontEnd, core].compactMap(\.self) }
+    public var isExternal: Bool { external != nil }
     /// On its way to ready.
     var isComing: Bool { isUnplaced || phase == .starting || phase == .resuming || isWaking }
     /// Asleep, and to be resumed if its files are the same.
@@ -150,6 +168,8 @@ public struct ModelRecord: Sendable, Equatable {
     var sleep: SleepRecord?
     /// When it was last asked for, as far as that was seen here.
     var lastUsed = Moment(nanoseconds: 0)
+    /// Nil for a configured model.
+    public internal(set) var creation: CreationRecord?
 
     public var engines: [EngineID] { [engine].compactMap(\.self) + replicas }
     public var wantsSleep: Bool { sleep != nil }

@@ -37,6 +37,7 @@ extension Scheduler {
     }
 
     mutating func unload(_ command: CommandID, name: String) {
+        if let engine = engines[EngineID(name)], engine.isExternal { return unload(command, engine) }
         guard let name = model(named: name), let model = models[name] else {
             return actions.append(.completeUnload(command, engines: []))
         }
@@ -47,6 +48,15 @@ extension Scheduler {
         for id in model.engines { if let engine = engines[id] { end(engine) } }
         if model.engines.isEmpty, weights != nil { giveUpTemplate(of: name) }
         completeUnloads(of: name)
+    }
+
+    private mutating func unload(_ command: CommandID, _ external: EngineRecord) {
+        guard external.phase != .placing else {
+            refuseExternal(external, "it was unloaded while it waited")
+            return actions.append(.completeUnload(command, engines: [external.id]))
+        }
+        engines[external.id]?.unloads.append(command)
+        stop(external.id)
     }
 
     private mutating func end(_ engine: EngineRecord) {

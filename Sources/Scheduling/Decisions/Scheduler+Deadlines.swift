@@ -31,6 +31,7 @@ extension Scheduler {
             moments += engines.values.filter { $0.phase == .ready }.map(residentUntil).filter { $0 > now }
             moments += engines.values.filter { $0.phase == .placing }.map(patienceEnd).filter { $0 > now }
         }
+        if let moment = pool.nextDeadline { moments.append(moment) }
         return moments.min()
     }
 
@@ -56,6 +57,7 @@ extension Scheduler {
 
     /// When nobody waits any more for an engine that cannot be placed.
     private func lastWish(for engine: EngineRecord) -> Moment {
+        if let request = engine.external { return engine.queuedAt + request.patience }
         let own = (engine.inspectedAt ?? engine.queuedAt) + limits.queueTimeout
         return models[engine.model]?.waiting.map(\.deadline).max().map { max($0, own) } ?? own
     }
@@ -72,6 +74,7 @@ extension Scheduler {
         where processes[process.id]?.state == .starting && deadline(of: process) <= now {
             processTooSlow(process)
         }
+        tell(.tick)
         expireTemplates()
         expireSleeps()
         expireIdleEngines()
@@ -89,6 +92,10 @@ extension Scheduler {
                         + "ended was '\(engine.stages.last?.stage ?? "none")'."))
         case .queued: refuseStart(engine.id, notInspected(engine.model))
         case .asleep: refuseWake(engine, notInspected(engine.model))
+        case .placing where engine.isExternal:
+            if let request = engine.external {
+                refuseExternal(engine, noPlace(for: request))
+            }
         case .placing:
             refuseStart(
                 engine.id,

@@ -23,6 +23,7 @@ extension Scheduler {
         let (id, generation) = nextEngine()
         var engine = EngineRecord(id: id, generation: generation, model: name, queuedAt: now)
         engine.loads = model.loads
+        engine.worldSize = model.specification.leasedWorkers
         engines[id] = engine
         models[name]?.loads = []
         models[name]?.engine = id
@@ -50,7 +51,7 @@ extension Scheduler {
 
     mutating func inspectionFailed(_ id: EngineID, _ error: ControllerError) {
         guard let engine = engines[id] else { return }
-        if engine.isWaking { refuseWake(engine, error) } else { failStart(id, error) }
+        if engine.isWaking { refuseWake(engine, error) } else { failStart(id, inspectionError(error, of: engine)) }
     }
 
     mutating func record(_ time: StageTime, of id: EngineID, _ generation: Generation) {
@@ -123,6 +124,7 @@ extension Scheduler {
     /// Refuses the start without a pause: nothing of the model's own is wrong.
     mutating func refuseStart(_ id: EngineID, _ error: ControllerError, log: LogSource? = nil) {
         guard let engine = engines[id], engine.isComing else { return }
+        if engine.isParked { return refuseUnparking(engine, error) }
         if isReplica(engine) {
             failReplica(engine, error)
         } else {
@@ -183,6 +185,7 @@ extension Scheduler {
         engines[id]?.phase = .ready
         engines[id]?.drainBy = nil
         engines[id]?.isToSuspend = false
+        engines[id]?.isToPark = false
         // With this one here, the others' end does not bring its memory.
         for engine in model?.engines ?? [] { engines[engine]?.takesTemplate = false }
         promoteReplica(of: engine.model)
@@ -210,12 +213,19 @@ extension Scheduler {
             processes[process]?.state = .ending(id)
             actions.append(.end(process))
         }
-        if engine.processes.isEmpty { finish(id) } else { stepBack(id) }
+        if let lease = engine.lease { tell(engine.isExternal ? .revoke(id, lease) : .reclaim(id, lease)) }
+        if isGone(id) { finish(id) } else { stepBack(id) }
+    }
+
+    /// None of its processes is left, and none of its workers holds anything of it.
+    func isGone(_ id: EngineID) -> Bool {
+        engines[id].map { $0.processes.isEmpty && $0.lease == nil } ?? false
     }
 
     /// All of the engine is gone, and so its memory is free.
     mutating func finish(_ id: EngineID) {
         guard let engine = engines.removeValue(forKey: id) else { return }
+        for command in engine.unloads { actions.append(.completeUnload(command, engines: [id])) }
         models[engine.model]?.replicas.removeAll { $0 == id }
         if models[engine.model]?.engine == id { models[engine.model]?.engine = nil }
         promoteReplica(of: engine.model)

@@ -20,9 +20,11 @@ extension Scheduler {
             // The model stays loaded without it; only its last engine leads to sleep. And a sleep that somebody waits for
             // goes on: it keeps the weights already.
             let isAwake = models[engine.model]?.sleep == nil && !isAnotherReady(besides: engine)
-            if isAwake, !isCPU(engine.device) {
+            let isOnCPU = isCPU(engine.device)
+            if isAwake, !isOnCPU || engine.worldSize > 0 {
                 beginSleep(of: engine.model, for: nil)
                 engines[engine.id]?.isToSuspend = true
+                engines[engine.id]?.isToPark = isOnCPU
             } else if isAwake, canKeepWeights(of: engine) {
                 beginSleep(of: engine.model, for: nil)
             }

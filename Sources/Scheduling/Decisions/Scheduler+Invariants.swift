@@ -3,6 +3,7 @@
 extension Scheduler {
     /// What is broken, in words; nil if all is well.
     public var violation: String? {
+        if let catalogViolation { return catalogViolation }
         for device in devices where usedBytes(device.id) > device.memoryBytes && !hasMeasuredMore(device.id) {
             return "the footprints on \(device.id) exceed its memory"
         }
@@ -13,6 +14,8 @@ extension Scheduler {
             }
         }
         for engine in engines.values {
+            if let violation = violation(of: engine) { return violation }
+            guard !engine.isExternal else { continue }
             if models[engine.model]?.engines.contains(engine.id) != true {
                 return "\(engine.id) is not one of its model's engines"
             }
@@ -54,6 +57,20 @@ extension Scheduler {
         }
         let waiting = models.values.flatMap { $0.waiting.map(\.id) }
         if Set(waiting).count != waiting.count { return "a request waits twice" }
+        if let lease = pool.executors.values.first(where: { engines[$0.lease.engine]?.lease != $0.lease.generation }) {
+            return "\(lease.lease.engine) is gone, and its lease is not"
+        }
+        return pool.violation
+    }
+
+    /// Of what holds for an engine and its workers.
+    private func violation(of engine: EngineRecord) -> String? {
+        if let lease = engine.lease, pool.executors[engine.id]?.lease.generation != lease {
+            return "\(engine.id) has a lease that the pool does not know"
+        }
+        if engine.phase == .ready || engine.phase == .starting, engine.workers.count != engine.worldSize {
+            return "\(engine.id) has \(engine.workers.count) of \(engine.worldSize) workers"
+        }
         return nil
     }
 

@@ -30,12 +30,15 @@ extension Scheduler {
         var promised: [DeviceID: Int] = [:]
         var blocked: Set<DeviceID> = []
         for engine in enginesInOrder where engine.phase == .placing && !isReplica(engine) {
-            guard let model = models[engine.model], let weightBytes = engine.weightBytes else { continue }
-            let options = self.options(for: engine, of: model, weightBytes: weightBytes)
+            let options = self.options(for: engine)
             engines[engine.id]?.awaitedTemplate = nil
             engines[engine.id]?.awaitedDevice = nil
             guard options.contains(where: \.isPossible) else {
-                refuseStart(engine.id, tooLarge(model, options))
+                refuseUnplaceable(engine, options)
+                continue
+            }
+            if let error = fullNow(engine, options) {
+                refuseStart(engine.id, error)
                 continue
             }
             let open = options.filter { !blocked.contains($0.device.id) }
@@ -59,8 +62,33 @@ extension Scheduler {
         engines.values.contains { $0.phase == .placing && $0.awaitedDevice == device }
     }
 
-    /// One for each device; the first is where the model's template is, if that is of use.
+    /// How many ranks of one engine can be there: on a CPU they split the cores, other devices take one each.
+    func mostRanks(on device: DeviceSpecification) -> Int { device.isCPU ? max(device.cores.count, 1) : 1 }
+
+    private mutating func refuseUnplaceable(_ engine: EngineRecord, _ options: [Option]) {
+        if let request = engine.external {
+            refuseExternal(engine, noPlace(for: request))
+        } else if let model = models[engine.model] {
+            let error = options.isEmpty ? tooManyRanks(model) : tooLarge(model, options)
+            refuseStart(engine.id, sizeError(error, of: engine, options))
+        }
+    }
+
+    /// One for each device that has place for so many ranks.
+    private func options(for engine: EngineRecord) -> [Option] {
+        if let request = engine.external {
+            return externalOptions(for: request, on: devices.filter { engine.worldSize <= mostRanks(on: $0) })
+        }
+        guard let model = models[engine.model], let weightBytes = engine.weightBytes else { return [] }
+        return options(for: engine, of: model, weightBytes: weightBytes)
+    }
+
+    /// The first is where the model's template is, if that is of use.
     func options(for engine: EngineRecord, of model: ModelRecord, weightBytes: Int) -> [Option] {
+        // A parked engine stays where its core is.
+        let devices = devices.filter {
+            engine.worldSize <= mostRanks(on: $0) && (!engine.isParked || $0.id == engine.device)
+        }
         let options = devices.map { option(for: engine, of: model, weightBytes: weightBytes, on: $0) }
         return options.filter { $0.template != nil } + options.filter { $0.template == nil }
     }
@@ -72,8 +100,10 @@ extension Scheduler {
         let need = need(of: model, weightBytes: weightBytes, on: device)
         let isLoaded = template.map(\.isLoaded) ?? false
         let clone = model.measuredCloneFootprint ?? Footprint.clone(kvCacheBytes: need.kvCacheBytes)
+        // A parked engine has a part of it already.
+        let missing = need.footprint - (engine.isParked ? min(engine.footprint ?? 0, need.footprint) : 0)
         return Option(
-            device: device, footprint: isLoaded ? clone : need.footprint, kvCacheBytes: need.kvCacheBytes,
+            device: device, footprint: isLoaded ? clone : missing, kvCacheBytes: need.kvCacheBytes,
             template: template?.process, isLoaded: isLoaded,
             ownBytes: model.template?.isEnding == false ? templateBytes(model, on: device.id) : 0,
             pinnedBytes: pinnedBytes(device.id, for: model.specification.name), fullFootprint: need.footprint)
@@ -100,18 +130,28 @@ extension Scheduler {
         let cache =
             model.specification.kvCacheBytes
             ?? Footprint.defaultKVCacheBytes(deviceBytes: device.memoryBytes, weightBytes: weightBytes)
-        let estimate = Footprint.estimate(weightBytes: weightBytes, kvCacheBytes: cache)
+        // Each rank has a KV cache of its own.
+        let caches = cache * max(1, model.specification.leasedWorkers)
+        let estimate = Footprint.estimate(weightBytes: weightBytes, kvCacheBytes: caches)
         return (model.measuredFootprint ?? estimate, cache)
     }
 
     /// Gives the engine an idle front end and core, if there are some.
     @discardableResult
     mutating func lease(_ id: EngineID, _ option: Option) -> Bool {
-        guard let engine = engines[id], let runtime = models[engine.model]?.specification.runtime,
+        guard let engine = engines[id] else { return false }
+        if engine.isExternal { return leaseExternally(engine, option) }
+        if engine.isParked { return leaseAgain(engine, option) }
+        guard let runtime = models[engine.model]?.specification.runtime,
             let pair = option.template == nil
                 ? idlePair(of: runtime, on: option.device.id)
                 : idlePair(of: option.template, isLoaded: option.isLoaded)
         else { return false }
+        if engine.worldSize > 0,
+            !leaseWorkers(engine, engine.generation, on: option.device.id, for: .core(pair.core))
+        {
+            return false
+        }
         processes[pair.frontEnd]?.state = .leased(id)
         processes[pair.core]?.state = .leased(id)
         engines[id]?.phase = .starting
@@ -130,7 +170,24 @@ extension Scheduler {
             .assign(
                 EngineAssignment(
                     engine: id, generation: engine.generation, model: engine.model, device: option.device.id,
-                    frontEnd: pair.frontEnd, core: pair.core, kvCacheBytes: option.kvCacheBytes)))
+                    frontEnd: pair.frontEnd, core: pair.core, kvCacheBytes: option.kvCacheBytes,
+                    workers: engines[id]?.workers ?? [])))
+        return true
+    }
+
+    /// All that the engine needs, or none.
+    mutating func leaseWorkers(
+        _ engine: EngineRecord, _ generation: Generation, on device: DeviceID, for owner: ExecutorOwner
+    ) -> Bool {
+        guard let runtime = runtime(of: engine) else { return false }
+        let wish = LeaseWish(
+            engine: engine.id, engineGeneration: engine.generation, generation: generation, worldSize: engine.worldSize,
+            runtime: runtime,
+            device: device, owner: owner)
+        guard pool.canLease(wish) else { return false }
+        engines[engine.id]?.lease = wish.generation
+        tell(.lease(wish))
+        engines[engine.id]?.workers = pool.executors[engine.id]?.lease.workers ?? []
         return true
     }
 
@@ -150,6 +207,14 @@ extension Scheduler {
             let core = idle.first(where: { $0.role == .core })?.id
         else { return nil }
         return (frontEnd, core)
+    }
+
+    private func tooManyRanks(_ model: ModelRecord) -> ControllerError {
+        let sums = devices.map { "\($0.id) has place for \(mostRanks(on: $0))" }
+        return ControllerError(
+            .outOfMemory,
+            "'\(model.specification.name)' needs \(model.specification.leasedWorkers) workers, and "
+                + "\(sums.joined(separator: ", ")). Give it a smaller tensor_parallel_size.")
     }
 
     private func tooLarge(_ model: ModelRecord, _ options: [Option]) -> ControllerError {

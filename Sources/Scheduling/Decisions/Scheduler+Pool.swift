@@ -2,7 +2,7 @@
 
 extension Scheduler {
     /// A source that has to fork more has so many under way at once: each takes processor time from those that start.
-    private static let forksAtOnce = 16
+    static let forksAtOnce = 16
 
     mutating func startZygotes() {
         guard !isShuttingDown else { return }
@@ -54,6 +54,7 @@ extension Scheduler {
                 } fork: { scheduler, role in
                     scheduler.fork(role, name, device.id, source: zygote)
                 }
+                fillWorkers(of: name, on: device, zygote: zygote)
             }
         }
         for model in models.values.sorted(by: { $0.specification.name < $1.specification.name }) {
@@ -116,13 +117,14 @@ extension Scheduler {
             return engineDied(engine, reason: reason)
         case .ending(let engine?):
             forget(process.id, of: engine)
-            if engines[engine]?.processes.isEmpty == true { finish(engine) }
+            if isGone(engine) { finish(engine) }
             return
         case .starting, .idle, .ending(nil): break
         }
         switch process.role {
         case .zygote: zygoteGone(process, reason: reason)
         case .template: templateGone(process, reason: reason)
+        case .worker: workerGone(process, reason: reason)
         case .frontEnd, .core:
             if process.template == nil {
                 poolProcessGone(process, reason: reason)
@@ -132,7 +134,7 @@ extension Scheduler {
         }
     }
 
-    private mutating func poolProcessGone(_ process: ProcessRecord, reason: String) {
+    mutating func poolProcessGone(_ process: ProcessRecord, reason: String) {
         if process.state == .starting {
             runtimes[process.runtime]?.poolBackoff.failed(at: now)
             runtimes[process.runtime]?.lastError = reason

@@ -8,7 +8,9 @@ extension Scheduler {
     /// All engines of the model; the one that stands for it comes first.
     func engines(of model: ModelRecord) -> [EngineRecord] { model.engines.compactMap { engines[$0] } }
 
-    func isReplica(_ engine: EngineRecord) -> Bool { models[engine.model]?.engine != engine.id }
+    func isReplica(_ engine: EngineRecord) -> Bool {
+        !engine.isExternal && models[engine.model]?.engine != engine.id
+    }
 
     /// Of a pinned model, one engine is never evicted.
     func isPinned(_ engine: EngineRecord) -> Bool {
@@ -31,7 +33,9 @@ extension Scheduler {
                 replicaOption(like: engine) != nil
             else { continue }
             let (id, generation) = nextEngine()
-            engines[id] = EngineRecord(id: id, generation: generation, model: name, queuedAt: now)
+            var replica = EngineRecord(id: id, generation: generation, model: name, queuedAt: now)
+            replica.worldSize = model.specification.leasedWorkers
+            engines[id] = replica
             models[name]?.replicas.append(id)
             actions.append(.inspect(id, model: name))
         }

@@ -173,6 +173,7 @@ extension Scheduler {
 
     private func isRemovable(_ engine: EngineRecord) -> Bool {
         (engine.phase == .ready || (engine.phase == .asleep && !engine.isWaking)) && !isPinned(engine)
+            && !engine.isExternal
     }
 
     /// Nothing in flight, and nobody waits.

@@ -12,6 +12,8 @@ extension Scheduler {
         for engine in enginesInOrder {
             engines[engine.id]?.isToSuspend = false
             switch engine.phase {
+            case .placing where engine.isExternal: refuseExternal(engine, "the controller is shutting down")
+            case .ready where engine.isExternal: stop(engine.id)
             case .queued, .placing, .starting, .suspending, .asleep, .resuming: stop(engine.id)
             case .ready: drain(engine.id)
             case .draining, .stopping: break

@@ -24,6 +24,11 @@ extension Scheduler {
         if let engine, let device = engine.device, !isCPU(device), engine.phase != .stopping {
             return sleepInPlace(command, engine)
         }
+        guard model.specification.leasedWorkers == 0 else {
+            return failSleep(
+                [command],
+                .cannotSleep(name, "has leased workers, whose weights no template can keep; park its engine instead"))
+        }
         guard devices.contains(where: \.isCPU) else {
             return failSleep(
                 [command],

@@ -22,7 +22,7 @@ extension Scheduler {
         guard let engine = engines[id] else { return }
         engines[id]?.phase = .suspending
         engines[id]?.drainBy = now + (models[engine.model]?.specification.startTimeout ?? .zero)
-        actions.append(.suspend(id))
+        actions.append(engine.isToPark ? .park(id) : .suspend(id))
     }
 
     mutating func suspended(_ id: EngineID, _ generation: Generation) {
@@ -30,6 +30,7 @@ extension Scheduler {
         engines[id]?.phase = .asleep
         engines[id]?.isToSuspend = false
         engines[id]?.drainBy = nil
+        if engine.isToPark { parked(id) }
         models[engine.model]?.sleep?.step = .suspended
         ensureEngine(engine.model)
     }
@@ -48,7 +49,7 @@ extension Scheduler {
             // Who waits for it gets another, once it is gone.
             stop(engine.id)
         } else if models[engine.model]?.isWanted == true {
-            resume(engine.id)
+            if engine.isParked { unpark(engine.id) } else { resume(engine.id) }
         }
     }
 
@@ -60,23 +61,28 @@ extension Scheduler {
     }
 
     private mutating func resume(_ id: EngineID) {
+        beginResuming(id, from: .asleep)
+        actions.append(.resume(id))
+    }
+
+    mutating func beginResuming(_ id: EngineID, from tier: Tier) {
         guard let engine = engines[id], let model = models[engine.model] else { return }
         completeSleep(of: engine.model)  // whether or not its replicas are gone
         engines[id]?.phase = .resuming
         engines[id]?.readyAt = nil
         engines[id]?.startedAt = now
-        engines[id]?.startTier = .asleep
+        engines[id]?.startTier = tier
         engines[id]?.stages = []
-        engines[id]?.loads = model.loads
+        engines[id]?.loads = engine.loads + model.loads
         models[engine.model]?.loads = []
-        actions.append(.resume(id))
     }
 
     mutating func suspensionFailed(_ id: EngineID, _ generation: Generation, reason: String) {
         guard let engine = engines[id], engine.generation == generation else { return }
+        let rest = engine.isToPark ? "parked" : "put to sleep"
         let error = ControllerError(
             .startFailed,
-            "'\(engine.model)' could not be \(engine.phase == .resuming ? "woken" : "put to sleep"): \(reason)")
+            "'\(engine.model)' could not be \(engine.phase == .resuming ? "woken" : rest): \(reason)")
         switch engine.phase {
         case .resuming: failStart(id, error)
         case .suspending:

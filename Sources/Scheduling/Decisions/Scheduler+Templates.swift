@@ -21,7 +21,8 @@ extension Scheduler {
     }
 
     private func isTemplateMissing(_ model: ModelRecord) -> Bool {
-        model.specification.hasTemplate && model.template == nil && model.templateBackoff.remaining(at: now) == nil
+        model.specification.hasTemplate && !model.isBeingRemoved && model.template == nil
+            && model.templateBackoff.remaining(at: now) == nil
             && runtimes[model.specification.runtime]?.isReady == true
     }
 

@@ -19,10 +19,11 @@ public struct Scheduler: Sendable {
     public internal(set) var engines: [EngineID: EngineRecord] = [:]
     public internal(set) var processes: [ProcessID: ProcessRecord] = [:]
     public internal(set) var runtimes: [RuntimeName: RuntimeRecord]
+    public internal(set) var pool: WorkerPool
     public internal(set) var isShuttingDown = false
     var hasFinished = false
     /// Aliases and names to names.
-    let names: [String: String]
+    var names: [String: String]
     private var engineCount = 0
     private var processCount = 0
 
@@ -40,6 +41,7 @@ public struct Scheduler: Sendable {
         self.epoch = epoch
         self.limits = limits
         self.devices = devices
+        pool = WorkerPool(limits: limits.leases)
         self.models = Dictionary(uniqueKeysWithValues: models.map { ($0.name, ModelRecord(specification: $0)) })
         self.runtimes = Dictionary(uniqueKeysWithValues: runtimes.map { ($0, RuntimeRecord(name: $0)) })
         var names: [String: String] = [:]
@@ -79,6 +81,7 @@ public struct Scheduler: Sendable {
         advanceSleeps()
         fillPools()
         fillTemplates()
+        settleCatalog()
         finishShutdown()
         return actions
     }
@@ -94,6 +97,9 @@ public struct Scheduler: Sendable {
         case .unload(let command, let model): unload(command, name: model)
         case .sleep(let command, let model): sleep(command, name: model)
         case .wake(let command, let model): wake(command, name: model)
+        case .park(let command, let engine): park(command, name: engine)
+        case .create(let command, let model, let isAwaited): create(command, model, isAwaited: isAwaited)
+        case .remove(let command, let model): remove(command, model)
         case .shutdown: shutDown()
         case .zygoteReady(let process): zygoteReady(process)
         case .processIdle(let process): processIdle(process)
@@ -114,19 +120,23 @@ public struct Scheduler: Sendable {
         case .resumed(let engine, let generation): becameReady(engine, generation, from: .resuming)
         case .suspensionFailed(let engine, let generation, let reason):
             suspensionFailed(engine, generation, reason: reason)
+        case .lease(let event): apply(event)
+        case .externalAsked(let request, let runtime): externalAsked(request, runtime)
         case .tick: break
         }
     }
 
     /// The model that a name means: its own, an alias, or the id of one of its engines.
     public func model(named name: String) -> String? {
-        names[name] ?? engines[EngineID(name)]?.model
+        let model = names[name] ?? engines[EngineID(name)].flatMap { $0.isExternal ? nil : $0.model }
+        return model.flatMap { models[$0]?.isBeingRemoved == true ? nil : $0 }
     }
 
     public func tier(of model: String) -> Tier {
         switch models[model]?.engine.flatMap({ engines[$0] })?.phase {
         case .ready: return .hot
-        case .asleep, .resuming: return .asleep
+        case .asleep, .resuming: return isParked(model) ? .parked : .asleep
+        case .placing where isParked(model): return .parked
         case .queued, .placing, .starting, .draining, .stopping, .suspending, nil: break
         }
         // One that loads the weights still has processes to start from.
@@ -134,13 +144,22 @@ public struct Scheduler: Sendable {
         return template.isLoaded ? .asleep : .warm
     }
 
+    private func isParked(_ model: String) -> Bool {
+        models[model]?.engine.flatMap { engines[$0]?.isParked } ?? false
+    }
+
     func inFlight(_ engine: EngineID) -> Int {
         (usage[engine]?.inFlight ?? 0) + (admitted[engine] ?? 0)
     }
 
     mutating func nextEngine() -> (EngineID, Generation) {
+        let generation = nextGeneration()
+        return (EngineID(number: generation.counter), generation)
+    }
+
+    mutating func nextGeneration() -> Generation {
         engineCount += 1
-        return (EngineID(number: engineCount), Generation(epoch: epoch, counter: engineCount))
+        return Generation(epoch: epoch, counter: engineCount)
     }
 
     mutating func nextProcess(

@@ -15,6 +15,8 @@ public enum SchedulerAction: Sendable, Equatable {
     case completeUnload(CommandID, engines: [EngineID])
     case completeSleep(CommandID)
     case failSleep(CommandID, ControllerError, log: LogSource?)
+    /// A model that was made at run time is gone, and so is all that was made for it.
+    case removed(model: String, for: [CommandID])
     /// The shutdown is complete.
     case finished
 
@@ -44,6 +46,13 @@ public enum SchedulerAction: Sendable, Equatable {
     /// On devices that are no CPU: vLLM's own sleep, and its end.
     case suspend(EngineID)
     case resume(EngineID)
+    /// Make its executor give its workers back; say `suspended`.
+    case park(EngineID)
+    /// Make its executor take its new workers; say `resumed`.
+    case unpark(EngineID)
+
+    // Workers and executors
+    case lease(LeaseAction)
 }
 
 /// Whose log tells more about an error.
@@ -61,6 +70,8 @@ public struct EngineAssignment: Sendable, Equatable {
     public let frontEnd: ProcessID
     public let core: ProcessID
     public let kvCacheBytes: Int
+    /// Leased to it, in the order of their ranks; empty: its one worker lives in its core.
+    public let workers: [ProcessID]
 }
 
 /// A template and what it is to hold.

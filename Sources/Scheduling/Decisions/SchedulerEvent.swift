@@ -14,6 +14,11 @@ public enum SchedulerEvent: Sendable {
     case unload(CommandID, model: String)
     case sleep(CommandID, model: String)
     case wake(CommandID, model: String)
+    case park(CommandID, engine: String)
+    /// A model that no config names is made and loaded; told as a load. `isAwaited`: it is kept only if it has a place now.
+    case create(CommandID, ModelSpecification, isAwaited: Bool)
+    /// Such a model is to go with all that was made for it.
+    case remove(CommandID, model: String)
     case shutdown
 
     // Processes
@@ -47,6 +52,11 @@ public enum SchedulerEvent: Sendable {
     case suspended(EngineID, Generation)
     case resumed(EngineID, Generation)
     case suspensionFailed(EngineID, Generation, reason: String)
+
+    // Workers and executors
+    case lease(LeaseEvent)
+    /// An engine that a user started wants workers of this runtime.
+    case externalAsked(ExternalRequest, RuntimeName)
 
     /// A deadline may have passed.
     case tick

@@ -1,4 +1,4 @@
-/// What the decision core must know of a configured model.
+/// What the decision core must know of a model.
 public struct ModelSpecification: Sendable, Equatable {
     public let name: String
     public let aliases: [String]
@@ -16,11 +16,17 @@ public struct ModelSpecification: Sendable, Equatable {
     public let idleTimeout: Duration?
     /// Whether a template is made of it ahead of its first request.
     public let hasTemplate: Bool
+    /// Workers that make up one engine of it.
+    public let tensorParallelSize: Int
+    public let executor: ExecutorKind
+
+    /// How many workers are leased for an engine of it; 0: its one worker lives in its core.
+    public var leasedWorkers: Int { executor == .remote || tensorParallelSize > 1 ? tensorParallelSize : 0 }
 
     public init(
         name: String, aliases: [String] = [], runtime: RuntimeName, concurrency: Int, replicas: Int = 1,
         startTimeout: Duration, isPinned: Bool = false, kvCacheBytes: Int? = nil, idleTimeout: Duration? = nil,
-        hasTemplate: Bool = false
+        hasTemplate: Bool = false, tensorParallelSize: Int = 1, executor: ExecutorKind = .auto
     ) {
         self.name = name
         self.aliases = aliases
@@ -32,7 +38,19 @@ public struct ModelSpecification: Sendable, Equatable {
         self.kvCacheBytes = kvCacheBytes
         self.idleTimeout = idleTimeout
         self.hasTemplate = hasTemplate
+        self.tensorParallelSize = tensorParallelSize
+        self.executor = executor
     }
+}
+
+/// How an engine's core drives its workers.
+public enum ExecutorKind: Sendable, Equatable {
+    /// What fits the model.
+    case auto
+    /// The one worker lives inside the core.
+    case inProcess
+    /// Workers are processes that the core leases.
+    case remote
 }
 
 /// What a look at a model's folder found.
@@ -76,12 +94,17 @@ public struct SchedulingLimits: Sendable, Equatable {
     public var minimumResidency: Duration
     /// Pairs of a front end and a core kept warm per runtime and device, and per template.
     public var idleWorkers: Int
+    /// Workers without an engine that are kept per runtime and device, for whoever leases them.
+    public var idleRanks = 0
+    public var leases = LeaseLimits(resetOnCPU: .replace, resetElsewhere: .replace)
     /// How long a stopping engine waits for the requests that it has.
     public var drainTimeout: Duration = .seconds(60)
     /// How long a zygote may take until it can fork.
     public var zygoteStartTimeout: Duration = .seconds(300)
     /// How long a forked process may take until it is idle.
     public var processStartTimeout: Duration = .seconds(30)
+    /// Models that may be made at run time, at once.
+    public var createdModels = 64
 
     public init(queue: Int, queueBytes: Int, queueTimeout: Duration, minimumResidency: Duration, idleWorkers: Int) {
         self.queue = queue

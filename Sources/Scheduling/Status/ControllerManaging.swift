@@ -11,6 +11,17 @@ public protocol ControllerManaging: Sendable {
     func sleep(_ model: String) async throws -> ModelStatus
     /// Loads a model that is asleep, and answers when it is ready, with its engine. One that is loaded is no error.
     func wake(_ model: String) async throws -> EngineStatus
+    /// Makes the engine of a model (any of its names) give its leased workers back, and answers when it has. A request, or
+    /// `load`, gives it workers again.
+    func park(_ model: String) async throws -> ModelStatus
+    /// Makes an engine of a model that no config names.
+    ///
+    /// - Parameters:
+    ///   - body: JSON, as `POST /engines` takes it.
+    ///   - waits: whether to answer when it is ready; otherwise as soon as it is known.
+    func create(_ body: [UInt8], waits: Bool) async throws -> CreatedEngine
+    /// Ends an engine when its requests are done, and answers when it is gone; one that was made by `create` with its model.
+    func delete(_ engine: String) async throws
     /// The last lines of the log of a model, engine, runtime or process, at most `lines` of them.
     func log(of id: String, lines: Int) async throws -> [String]
 }

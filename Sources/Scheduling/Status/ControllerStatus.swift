@@ -108,8 +108,12 @@ public struct TemplateStatus: Sendable, Codable, Equatable {
 }
 
 public struct EngineStatus: Sendable, Codable, Equatable {
+    /// Of an engine that was made through the API, the id that it was given, whichever process serves it now.
     public var id: String
+    /// The model's name; of an engine that was made through the API, the model as its maker wrote it.
     public var model: String
+    /// A phase of the engine's life; of one that was made through the API and is not loaded: `failed`, `stopped` or
+    /// `asleep`.
     public var state: String
     public var device: String?
     /// The core's; absent before it has one.
@@ -125,10 +129,17 @@ public struct EngineStatus: Sendable, Codable, Equatable {
     public var startMilliseconds: Double?
     /// What it was started from; absent before it has processes.
     public var startTier: Tier?
+    /// Ids of the workers that are leased to it, in the order of their ranks; empty where its one worker lives in its core.
+    public var workers: [String]
+    /// Whether a user started it.
+    public var isExternal: Bool
+    /// Why it failed; absent unless it did.
+    public var reason: String?
 
     public init(
         id: String, model: String, state: String, device: String?, pid: Int?, frontEndPid: Int?, socket: String?,
-        inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?, startTier: Tier? = nil
+        inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?, startTier: Tier? = nil,
+        workers: [String] = [], isExternal: Bool = false, reason: String? = nil
     ) {
         self.id = id
         self.model = model
@@ -142,11 +153,15 @@ public struct EngineStatus: Sendable, Codable, Equatable {
         self.stages = stages
         self.startMilliseconds = startMilliseconds
         self.startTier = startTier
+        self.workers = workers
+        self.isExternal = isExternal
+        self.reason = reason
     }
 
     enum CodingKeys: String, CodingKey {
         case startTier = "start_tier"
-        case id, model, state, device, pid, socket, stages
+        case id, model, state, device, pid, socket, stages, workers, reason
+        case isExternal = "is_external"
         case frontEndPid = "front_end_pid"
         case inFlight = "in_flight"
         case footprintBytes = "footprint_bytes"
@@ -161,7 +176,7 @@ public struct WorkerStatus: Sendable, Codable, Equatable {
     public var runtime: String
     public var device: String
     public var pid: Int?
-    /// `starting`, `idle`, `leased` or `resetting`.
+    /// `starting`, `idle`, `leased`, `resetting` or `retired`.
     public var state: String
     public var engine: String?
     /// The model whose template it is, or was forked from; absent for those that any model can have.
@@ -169,10 +184,14 @@ public struct WorkerStatus: Sendable, Codable, Equatable {
     /// What it owns alone, in bytes; absent where the kernel did not say.
     public var privateBytes: Int?
     public var ageSeconds: Double
+    /// Of a worker that is leased to engines: its place in the pool, which another takes when it is retired.
+    public var slot: Int?
+    /// And how often it was leased.
+    public var timesUsed: Int?
 
     public init(
         id: String, role: ProcessRole, runtime: String, device: String, pid: Int?, state: String, engine: String?,
-        model: String? = nil, privateBytes: Int?, ageSeconds: Double
+        model: String? = nil, privateBytes: Int?, ageSeconds: Double, slot: Int? = nil, timesUsed: Int? = nil
     ) {
         self.id = id
         self.role = role
@@ -184,10 +203,13 @@ public struct WorkerStatus: Sendable, Codable, Equatable {
         self.model = model
         self.privateBytes = privateBytes
         self.ageSeconds = ageSeconds
+        self.slot = slot
+        self.timesUsed = timesUsed
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, role, runtime, device, pid, state, engine, model
+        case id, role, runtime, device, pid, state, engine, model, slot
+        case timesUsed = "times_used"
         case privateBytes = "private_bytes"
         case ageSeconds = "age_s"
     }

@@ -11,6 +11,7 @@ extension ControllerError.Code {
         case .conflict: 409
         case .tooLarge: 413
         case .unsupportedMediaType: 415
+        case .unprocessable: 422
         case .queueFull: 429
         case .internal: 500
         case .engineDied: 502
@@ -22,7 +23,8 @@ extension ControllerError.Code {
     /// The `type` in the body, one of OpenAI's: clients choose their exception and whether to try again by it.
     public var openAIType: String {
         switch self {
-        case .badRequest, .notFound, .unknownModel, .methodNotAllowed, .conflict, .tooLarge, .unsupportedMediaType:
+        case .badRequest, .notFound, .unknownModel, .methodNotAllowed, .conflict, .tooLarge, .unsupportedMediaType,
+            .unprocessable:
             "invalid_request_error"
         case .forbidden: "permission_error"
         case .queueFull: "rate_limit_error"

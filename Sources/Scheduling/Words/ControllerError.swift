@@ -14,6 +14,8 @@ public struct ControllerError: Error, Sendable, Equatable {
         case methodNotAllowed = "method_not_allowed"
         case unsupportedMediaType = "unsupported_media_type"
         case tooLarge = "request_too_large"
+        /// The request is readable, and what it asks for can never be.
+        case unprocessable
         /// What is asked for cannot go together with what is.
         case conflict
         case queueFull = "queue_full"

@@ -63,8 +63,10 @@ public enum ProcessRole: String, Sendable, Codable {
     case template
     /// The OpenAI server of one engine.
     case frontEnd = "front_end"
-    /// The engine core; at world size 1 the worker lives inside it.
+    /// The engine core; without leased workers its only worker lives inside it.
     case core
+    /// A device's context and no model: one rank of an engine that it is leased to.
+    case worker
 }
 
 /// Where a model stands, and so what its next request waits for.
@@ -73,6 +75,8 @@ public enum Tier: String, Sendable, Codable, CaseIterable {
     case hot
     /// Its weights are kept in memory, and no engine has them.
     case asleep
+    /// Its engine is there without its workers, and so without weights.
+    case parked
     /// Its template is ready: all that needs no weights is done.
     case warm
     /// No template: a start from the zygote's generic processes.

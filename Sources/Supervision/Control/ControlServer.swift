@@ -7,10 +7,23 @@ import Scheduling
 
 /// Whoever may act on what comes over control connections.
 protocol ControlServerDelegate: Sendable {
-    /// A process said who it is. Throws `ControllerError` to refuse it.
-    func welcome(_ hello: Hello, on connection: ControlConnection) async throws
-    func received(_ message: ControlMessage, from process: ProcessID) async
-    func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async
+    /// Somebody said who it is. Throws `ControllerError` to refuse it.
+    func welcome(_ hello: Hello, on connection: ControlConnection) async throws -> PeerIdentity
+    func received(_ message: ControlMessage, from peer: PeerIdentity) async
+    func connectionEnded(_ connection: ControlConnection, of peer: PeerIdentity) async
+}
+
+/// Who is at the other end of a control connection.
+enum PeerIdentity: Sendable, CustomStringConvertible {
+    case process(ProcessID)
+    case executor(ExecutorID)
+
+    var description: String {
+        switch self {
+        case .process(let id): id.description
+        case .executor(let id): id.description
+        }
+    }
 }
 
 /// Listens on `run/control.sock` and speaks the control protocol with all who dial in.
@@ -55,18 +68,18 @@ struct ControlServer: Sendable {
             try await channel.executeThenClose { inbound, outbound in
                 let connection = ControlConnection(peer: peer, outbound: outbound)
                 var frames = inbound.makeAsyncIterator()
-                guard let process = try await greet(&frames, channel.channel, connection, delegate) else { return }
+                guard let peer = try await greet(&frames, channel.channel, connection, delegate) else { return }
                 do {
                     while let frame = try await frames.next() {
-                        try await handle(frame, process, connection, delegate)
+                        try await handle(frame, peer, connection, delegate)
                     }
                 } catch {
                     logger.warning(
                         "control connection broken",
-                        metadata: ["process.id": "\(process)", "error": "\(error)"])
+                        metadata: ["peer": "\(peer)", "error": "\(error)"])
                 }
                 await connection.ended()
-                await delegate.connectionEnded(connection, of: process)
+                await delegate.connectionEnded(connection, of: peer)
             }
         } catch {
             logger.warning("control connection refused", metadata: ["error": "\(error)"])
@@ -77,7 +90,7 @@ struct ControlServer: Sendable {
     private func greet(
         _ frames: inout NIOAsyncChannelInboundStream<IncomingFrame>.AsyncIterator, _ channel: any Channel,
         _ connection: ControlConnection, _ delegate: any ControlServerDelegate
-    ) async throws -> ProcessID? {
+    ) async throws -> PeerIdentity? {
         // Whoever says nothing is cut off, so that a silent connection cannot stay for ever.
         let limit = channel.eventLoop.scheduleTask(in: .nanoseconds(helloLimit.nanoseconds)) {
             channel.close(promise: nil)
@@ -89,7 +102,7 @@ struct ControlServer: Sendable {
         }
         do {
             try check(hello, connection.peer)
-            try await delegate.welcome(hello, on: connection)
+            return try await delegate.welcome(hello, on: connection)
         } catch let error as ControllerError {
             logger.warning(
                 "process refused",
@@ -98,7 +111,6 @@ struct ControlServer: Sendable {
             await connection.ended()
             return nil
         }
-        return ProcessID(hello.process)
     }
 
     private func check(_ hello: Hello, _ peer: PeerCredentials) throws {
@@ -120,7 +132,7 @@ struct ControlServer: Sendable {
     }
 
     private func handle(
-        _ frame: IncomingFrame, _ process: ProcessID, _ connection: ControlConnection,
+        _ frame: IncomingFrame, _ peer: PeerIdentity, _ connection: ControlConnection,
         _ delegate: any ControlServerDelegate
     ) async throws {
         switch frame {
@@ -128,11 +140,11 @@ struct ControlServer: Sendable {
             if let id = message.answeredID {
                 await connection.answered(message, id: id)
             } else {
-                await delegate.received(message, from: process)
+                await delegate.received(message, from: peer)
             }
         case .unknownType, .malformed:
             logger.warning(
-                "control message not understood", metadata: ["process.id": "\(process)", "frame": "\(frame)"])
+                "control message not understood", metadata: ["peer": "\(peer)", "frame": "\(frame)"])
             if let refusal = frame.refusal { try await connection.send(refusal) }
         }
     }

@@ -5,7 +5,12 @@ import Scheduling
 // What processes say, and what they are told.
 
 extension ProcessSupervisor: ControlServerDelegate {
-    func welcome(_ hello: Hello, on connection: ControlConnection) async throws {
+    func welcome(_ hello: Hello, on connection: ControlConnection) async throws -> PeerIdentity {
+        hello.role == .executor
+            ? .executor(try await register(hello, on: connection)) : .process(try await enter(hello, on: connection))
+    }
+
+    private func enter(_ hello: Hello, on connection: ControlConnection) async throws -> ProcessID {
         guard hello.epoch == epoch else {
             endUnknown(hello)
             throw ControllerError(
@@ -32,12 +37,13 @@ extension ProcessSupervisor: ControlServerDelegate {
             .welcome(
                 Welcome(re: hello.id, epoch: epoch, orphanTimeoutMilliseconds: Int(orphanTimeout.milliseconds))))
         // Only now: nothing may be sent to a process before it is welcome.
-        guard processes[id]?.watch?.pid == hello.pid else { return }
+        guard processes[id]?.watch?.pid == hello.pid else { return id }
         processes[id]?.connection = connection
         processes[id]?.connectionEnd = OneShot()
         if isFirst { processes[id]?.greetedAt = .now }
         if let versions = hello.versions { processes[id]?.versions = versions }
         if isFirst { jobs.start { await self.verify(id, connection) } }
+        return id
     }
 
     /// A process counts only once it has answered.
@@ -48,14 +54,25 @@ extension ProcessSupervisor: ControlServerDelegate {
             }
             guard case .pong(let pong) = answer, let process = processes[id] else { return }
             processes[id]?.privateBytes = pong.privateBytes
-            await tell(process.role == .zygote ? .zygoteReady(id) : .processIdle(id))
+            switch process.role {
+            case .zygote: await tell(.zygoteReady(id))
+            case .worker: await tell(.lease(.idle(id, privateBytes: pong.privateBytes)))
+            case .template, .frontEnd, .core: await tell(.processIdle(id))
+            }
         } catch {
             logger.error("process does not answer", metadata: ["process.id": "\(id)", "error": "\(error)"])
             processes[id]?.watch?.kill()
         }
     }
 
-    func received(_ message: ControlMessage, from process: ProcessID) async {
+    func received(_ message: ControlMessage, from peer: PeerIdentity) async {
+        switch peer {
+        case .process(let id): await received(message, from: id)
+        case .executor(let id): await received(message, from: id)
+        }
+    }
+
+    private func received(_ message: ControlMessage, from process: ProcessID) async {
         switch message {
         case .exited(let exited):
             let child = ProcessID(exited.process)
@@ -84,7 +101,14 @@ extension ProcessSupervisor: ControlServerDelegate {
         if stages.contains("listen"), stages.contains("warm_up") { await tell(.ready(engine, generation)) }
     }
 
-    func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async {
+    func connectionEnded(_ connection: ControlConnection, of peer: PeerIdentity) async {
+        switch peer {
+        case .process(let id): await connectionEnded(connection, of: id)
+        case .executor(let id): await executorGone(id)
+        }
+    }
+
+    private func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async {
         // It may have dialled again already.
         guard let known = processes[process], known.connection === connection else { return }
         processes[process]?.connection = nil
@@ -153,7 +177,8 @@ extension ProcessSupervisor: ControlServerDelegate {
             names: serving.names, path: serving.path, arguments: serving.arguments,
             environment: serving.environment, socket: directory.frontEndSocket(of: assignment.engine),
             inputSocket: folder + "/in.sock", outputSocket: folder + "/out.sock",
-            device: assignment.device.description, cores: serving.cores, worldSize: 1, peerPid: 0)
+            device: assignment.device.description, cores: serving.cores, worldSize: serving.worldSize,
+            executor: serving.executor, peerPid: 0)
     }
 }
 

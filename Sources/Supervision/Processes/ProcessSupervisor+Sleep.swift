@@ -6,6 +6,8 @@ import Scheduling
 extension ProcessSupervisor {
     /// Copying all weights out of a device, or back, takes long.
     private static let sleepLimit = Duration.seconds(120)
+    /// Letting workers go is quick; what takes longer is wrong.
+    private static let parkLimit = Duration.seconds(30)
 
     /// Puts an engine to sleep, its weights kept in the host's memory (vLLM's level 1). The outcome is told by an event.
     public func suspend(_ engine: EngineID, _ generation: Generation, frontEnd: ProcessID) async {
@@ -27,8 +29,31 @@ extension ProcessSupervisor {
         }
     }
 
+    /// Makes an engine's executor give its workers back. The outcome is told by an event.
+    public func park(_ engine: EngineID, _ generation: Generation, frontEnd: ProcessID) async {
+        await ask(frontEnd, .suspended(engine, generation), engine, generation, within: Self.parkLimit) {
+            .park(
+                Park(
+                    id: $0, deadlineMilliseconds: $1, engine: engine.description,
+                    generation: WireGeneration(generation)))
+        }
+    }
+
+    /// Makes a parked engine's executor take its new workers, and load. The outcome is told by an event.
+    public func unpark(
+        _ engine: EngineID, _ generation: Generation, frontEnd: ProcessID, within limit: Duration
+    ) async {
+        await ask(frontEnd, .resumed(engine, generation), engine, generation, within: limit) {
+            .unpark(
+                Unpark(
+                    id: $0, deadlineMilliseconds: $1, engine: engine.description,
+                    generation: WireGeneration(generation)))
+        }
+    }
+
     private func ask(
         _ frontEnd: ProcessID, _ success: SupervisionEvent, _ engine: EngineID, _ generation: Generation,
+        within limit: Duration = ProcessSupervisor.sleepLimit,
         _ make: @Sendable (_ id: Int, _ deadline: Int) -> ControlMessage
     ) async {
         let reason: String
@@ -36,7 +61,7 @@ extension ProcessSupervisor {
             guard let connection = processes[frontEnd]?.connection else {
                 throw ControllerError(.internal, "The front end \(frontEnd) is not connected.")
             }
-            guard case .done = try await connection.request(within: Self.sleepLimit, make) else {
+            guard case .done = try await connection.request(within: limit, make) else {
                 throw ControllerError(.internal, "The front end \(frontEnd) answered with something else than 'done'.")
             }
             return await tell(success)

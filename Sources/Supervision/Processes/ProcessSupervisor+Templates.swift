@@ -16,7 +16,8 @@ extension ProcessSupervisor {
                 Prepare(
                     id: $0, deadlineMilliseconds: $1, model: order.model, names: serving.names, path: serving.path,
                     arguments: serving.arguments, environment: serving.environment,
-                    device: order.device.description, cores: serving.cores, weights: order.isLoaded))
+                    device: order.device.description, cores: serving.cores, weights: order.isLoaded,
+                    executor: serving.executor, worldSize: serving.leasedWorkers > 0 ? serving.worldSize : nil))
         }
         guard let refusal, await !hasEnded([id]) else { return }
         await tell(.preparationFailed(id, reason: refusal))

@@ -21,6 +21,8 @@ public actor ProcessSupervisor {
     private let server: ControlServer
     private var report: Report?
     var processes: [ProcessID: SupervisedProcess] = [:]
+    var executors: [ExecutorID: SupervisedExecutor] = [:]
+    var lastExecutor: UInt64 = 0
     private var endedBeforeEntered: Set<ProcessID> = []
     /// Logs of processes that are gone, oldest first.
     private var oldLogs: [String] = []
@@ -92,6 +94,7 @@ public actor ProcessSupervisor {
         let sourceRole = processes[source]?.role.rawValue ?? "process"
         do {
             enter(id, role, runtime)
+            processes[id]?.place = device
             guard let connection = processes[source]?.connection else {
                 throw ControllerError(
                     .startFailed, "The \(sourceRole) \(source) of runtime '\(runtime)' is not connected.")
@@ -102,7 +105,8 @@ public actor ProcessSupervisor {
                         id: number, deadlineMilliseconds: deadline, process: id.description,
                         role: WireRole(role), device: device.id.description, cores: device.cores,
                         log: directory.log(of: id),
-                        temporaryDirectory: directory.temporaryDirectory(of: id, epoch: epoch)))
+                        temporaryDirectory: directory.temporaryDirectory(of: id, epoch: epoch),
+                        socket: role == .worker ? directory.workerSocket(of: id) : nil))
             }
             guard case .forked(let forked) = answer else {
                 throw ControllerError(
@@ -126,7 +130,8 @@ public actor ProcessSupervisor {
 
     /// Enters it into the table and, before it can leave anything behind, into the records.
     private func enter(_ id: ProcessID, _ role: ProcessRole, _ runtime: RuntimeName) {
-        let names = role == .zygote ? [] : [directory.temporaryDirectory(of: id, epoch: epoch)]
+        var names = role == .zygote ? [] : [directory.temporaryDirectory(of: id, epoch: epoch)]
+        if role == .worker { names.append(directory.workerSocket(of: id)) }
         let record = ProcessRecordFile(
             process: id.description, role: role.rawValue, pid: nil, startTime: nil, names: names)
         processes[id] = SupervisedProcess(

@@ -7,6 +7,8 @@ struct SupervisedProcess {
     let role: ProcessRole
     let runtime: RuntimeName
     let log: String
+    /// Nil for a zygote.
+    var place: DeviceSpecification?
     let madeAt = ContinuousClock.now
     var record: ProcessRecordFile
     /// Absent until its pid is known.

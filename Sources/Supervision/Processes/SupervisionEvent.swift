@@ -18,6 +18,10 @@ public enum SupervisionEvent: Sendable {
     case suspended(EngineID, Generation)
     case resumed(EngineID, Generation)
     case suspensionFailed(EngineID, Generation, reason: String)
+    /// Of a worker, or of an engine's executor.
+    case lease(LeaseEvent)
+    /// An executor that belongs to no process of ours wants workers.
+    case externalAsked(ExternalRequest)
 }
 
 /// A program that makes workers.

@@ -4,10 +4,10 @@ import ControlProtocol
 import Dispatch
 import Foundation
 
-/// A template, front end or core, started in the place of a fork.
+/// A template, front end, core or worker, started in the place of a fork.
 struct ChildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "child", abstract: "Be a template, a front end or a core.", shouldDisplay: false)
+        commandName: "child", abstract: "Be a template, a front end, a core or a worker.", shouldDisplay: false)
 
     @OptionGroup var dial: DialOptions
 
@@ -22,6 +22,12 @@ struct ChildCommand: ParsableCommand {
 
     @Option(help: "What its template hands down, as JSON; none: a zygote made it.", transform: Inheritance.init(text:))
     var inherited: Inheritance?
+
+    @Option(help: "Where a worker listens.")
+    var socket: String?
+
+    @Flag(help: "Never answer 'lease'.")
+    var hangsOnLease = false
 
     func run() throws {
         let behaviour = try RuntimeBehaviour(environment: ProcessInfo.processInfo.environment)
@@ -53,11 +59,30 @@ struct ChildCommand: ParsableCommand {
 
     private func serve(_ behaviour: RuntimeBehaviour) async -> ProcessEnd {
         let link = ControlLink(identity: .init(dial: dial, role: role, helloVersion: behaviour.helloVersion))
-        guard role == .template else {
+        switch role {
+        case .template:
+            return await link.run(serving: Template(dial: dial, device: device, link: link, behaviour: behaviour))
+        case .frontEnd, .core:
             return await link.run(
-                serving: EngineProcess(role: role, device: device, inherited: inherited, link: link))
+                serving: EngineProcess(role: role, device: device, inherited: inherited, dial: dial, link: link))
+        case .worker:
+            guard let socket else { return misled("a worker needs --socket") }
+            let worker = WorkerProcess(device: device, hangsOnLease: hangsOnLease)
+            do {
+                // Before its hello: who is told of the worker finds it.
+                try await worker.listen(on: socket)
+            } catch {
+                return misled("\(socket): \(error)")
+            }
+            return await link.run(serving: worker)
+        case .zygote, .executor:
+            return misled("--role \(role.rawValue) is no child's")
         }
-        return await link.run(serving: Template(dial: dial, device: device, link: link, behaviour: behaviour))
+    }
+
+    private func misled(_ reason: String) -> ProcessEnd {
+        log("cannot start", ["reason": reason])
+        return .failed
     }
 }
 

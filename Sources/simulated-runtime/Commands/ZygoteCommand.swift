@@ -7,7 +7,7 @@ import Foundation
 /// The zygote, started by the controller.
 struct ZygoteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "zygote", abstract: "Make front ends and cores for a controller.", shouldDisplay: false)
+        commandName: "zygote", abstract: "Make processes for a controller.", shouldDisplay: false)
 
     @OptionGroup var dial: DialOptions
 

@@ -28,6 +28,9 @@ actor ControlLink {
     private var welcomed: (any Channel)?
     private var unsent: [ControlMessage] = []
     private var draining: Task<Void, Never>?
+    /// What is being done for answers that come later.
+    private var answering: [Int: Task<Void, Never>] = [:]
+    private var lastAnswering = 0
 
     init(identity: Identity) {
         self.identity = identity
@@ -73,7 +76,7 @@ actor ControlLink {
                         orphanTimeout = .milliseconds(welcome.orphanTimeoutMilliseconds)
                         welcomed = connection.channel
                         await drain()
-                    } else if let end = await handle(frame, duty) {
+                    } else if let end = await handle(frame, duty, connection.channel) {
                         return end
                     }
                 }
@@ -109,7 +112,7 @@ actor ControlLink {
     }
 
     /// Does what a frame wants; not nil if the process is to end.
-    private func handle(_ frame: IncomingFrame, _ duty: some Duty) async -> ProcessEnd? {
+    private func handle(_ frame: IncomingFrame, _ duty: some Duty, _ channel: any Channel) async -> ProcessEnd? {
         guard case .message(let message) = frame else {
             if let refusal = frame.refusal { await send(refusal) }
             return nil
@@ -130,12 +133,25 @@ actor ControlLink {
         case .error(let error):
             log("the controller did not understand", ["reason": error.reason])
         default:
-            let answer = await duty.answer(message)
-            let refusal = ProtocolError(
-                re: message.requestID, reason: "a \(identity.role.rawValue) does not take this message")
-            await send(answer ?? .error(refusal))
+            switch await duty.answer(message) {
+            case .now(let answer): await send(answer)
+            case .later(let work): answerLater(work, on: channel)
+            case .notTaken:
+                let reason = "a \(identity.role.rawValue) does not take this message"
+                await send(.error(ProtocolError(re: message.requestID, reason: reason)))
+            }
         }
         return nil
+    }
+
+    /// Does the work to its end, whatever becomes of the connection; its answer belongs to this connection only.
+    private func answerLater(_ work: @escaping @Sendable () async -> ControlMessage?, on channel: any Channel) {
+        lastAnswering += 1
+        let number = lastAnswering
+        answering[number] = Task {
+            if let answer = await work(), welcomed === channel { await send(answer) }
+            answering[number] = nil
+        }
     }
 
     private func lost(_ channel: any Channel) {
@@ -184,6 +200,10 @@ extension ControlMessage {
         case .prepare(let message): message.id
         case .sleep(let message): message.id
         case .wake(let message): message.id
+        case .park(let message): message.id
+        case .unpark(let message): message.id
+        case .lease(let message): message.id
+        case .reset(let message): message.id
         default: nil
         }
     }

@@ -11,8 +11,8 @@ protocol Duty: Sendable {
     /// What `pong` says of the KV cache.
     func cacheBytes() async -> Int
 
-    /// The answer to a request other than `ping` and `stop`; nil if this role does not take it.
-    func answer(_ request: ControlMessage) async -> ControlMessage?
+    /// What it does with a request other than `ping` and `stop`.
+    func answer(_ request: ControlMessage) async -> Response
 
     /// Called before `stop` is answered.
     func prepareToStop() async

@@ -1,6 +1,7 @@
 import Foundation
 
-/// How a process of this runtime ends; the raw value is its exit status, the same as in the vLLM runtime.
+/// How a process of this runtime ends; the raw value is its exit status. The first five are the same in the vLLM runtime, the
+/// last three are those of `simulated-runtime executor`.
 enum ProcessEnd: Int32 {
     /// The controller asked for it.
     case stopped = 0
@@ -11,6 +12,12 @@ enum ProcessEnd: Int32 {
     case refused = 4
     /// The other process of the engine ended.
     case alone = 5
+    /// The controller has no workers for it.
+    case leaseRefused = 6
+    /// A worker ended.
+    case workersLost = 7
+    /// The controller took the workers away.
+    case revoked = 8
 }
 
 /// Ends the process at once. Nothing in it is worth an orderly end: its log is not buffered, its files are the

@@ -12,6 +12,8 @@ struct RuntimeBehaviour: Sendable {
     let failsToFork: Bool
     /// `SIM_IDLE_CRASH=1`: children end with status 1 before their `hello`.
     let childrenCrash: Bool
+    /// `SIM_LEASE_HANG`: so many workers, the first that the zygote makes, never answer `lease`.
+    let workersThatHang: Int
     /// `SIM_HELLO_VERSION`: the protocol's version in every `hello`.
     let helloVersion: Int
 
@@ -27,6 +29,7 @@ struct RuntimeBehaviour: Sendable {
         fork = .milliseconds(try number("SIM_FORK_MS", 0))
         failsToFork = try number("SIM_FORK_FAIL", 0) != 0
         childrenCrash = try number("SIM_IDLE_CRASH", 0) != 0
+        workersThatHang = try number("SIM_LEASE_HANG", 0)
         helloVersion = try number("SIM_HELLO_VERSION", controlProtocolVersion)
     }
 }

@@ -1,26 +1,24 @@
 import ControlProtocol
 import Foundation
 
-/// The core: pretends to load, tells the front end that it is ready, then idles.
+/// The core: pretends to load, tells the front end that it is ready, then does what that one tells it.
 struct CoreStart: EngineStart {
     let assignment: Assign
-    let vitals: Vitals
+    let executor: any Executor
 
     func run(_ stages: inout Stages) async throws {
-        let vitals = vitals
+        let executor = executor
         let arguments = try await stages.configure(assignment.arguments)
-        try await stages.run(.attach) {}
+        try await stages.run(.attach) { try await executor.attach() }
         try await stages.run(.load) {
             writeLines(arguments.logBytes)
-            try await OwnedMemory.take(bytes: arguments.memoryBytes)
+            try await executor.run(.load, arguments)
         }
-        try await stages.run(.keyValueCache) {
-            try await OwnedMemory.take(bytes: arguments.cacheBytes)
-            vitals.hasCache(bytes: arguments.cacheBytes)
-        }
+        try await stages.run(.keyValueCache) { try await executor.run(.keyValueCache, arguments) }
         try await stages.run(.warmUp) {}
-        try await EngineLink.reportReady(
-            to: assignment.inputSocket, crashAfterRequests: arguments.crashAfterRequests)
+        await executor.started()
+        let core = ServingCore(arguments: arguments, executor: executor)
+        try await EngineLink.serve(at: assignment.inputSocket) { await core.answer($0) }
     }
 
     private func writeLines(_ bytes: Int) {

@@ -3,25 +3,49 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// What the two processes of an engine tell each other, over `input_socket`: the core connects when it is ready; after
-/// that, each byte from the front end is a request that it took (sent only where `sim-crash-after-requests` wants it).
+/// What the two processes of an engine tell each other, over `input_socket`, to which the core connects when it is ready.
+enum EngineMessage: Codable, Sendable {
+    /// The front end took a request; sent only where the core needs to know. No answer.
+    case request
+    /// The core is to give its workers back.
+    case park
+    /// The core is to get workers, and to load the model again.
+    case unpark
+    case done
+    case failed(reason: String)
+}
+
 enum EngineLink {
-    /// The core's side: connects, and dies when so many requests were taken.
-    static func reportReady(to path: String, crashAfterRequests: Int?) async throws {
+    private typealias Connection = NIOAsyncChannel<EngineMessage, EngineMessage>
+
+    /// The core's side: connects, which says that the core is ready, and answers until the front end is gone.
+    static func serve(at path: String, _ answer: @Sendable (EngineMessage) async -> EngineMessage?) async throws {
+        let connection = try await connect(to: path)
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                for try await message in inbound {
+                    if let answer = await answer(message) { try await outbound.write(answer) }
+                }
+            }
+        } catch {
+            // The watch over the front end says what that means.
+            log("the link to the front end broke", ["error": "\(error)"])
+        }
+    }
+
+    private static func connect(to path: String) async throws -> Connection {
         // Both processes start at the same moment: the front end may not be there yet. If it never is, because it ended,
         // the watch over it ends this process too.
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             do {
-                _ = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                    .channelInitializer { channel in
+                return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(unixDomainSocketPath: path) { channel in
                         channel.eventLoop.makeCompletedFuture {
-                            try channel.pipeline.syncOperations.addHandler(
-                                RequestCounter(crashAfterRequests: crashAfterRequests))
+                            try channel.pipeline.syncOperations.addJSONFrames(of: EngineMessage.self)
+                            return try Connection(wrappingChannelSynchronously: channel)
                         }
                     }
-                    .connect(unixDomainSocketPath: path).get()
-                return
             } catch {
                 guard ContinuousClock.now < deadline else { throw error }
                 try await Task.sleep(for: .milliseconds(2))
@@ -31,16 +55,13 @@ enum EngineLink {
 
     /// The front end's side; listens to the end of the process.
     final class Listener: Sendable {
-        private let core: EventLoopPromise<any Channel>
+        private let core = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Exchange<EngineMessage>.self)
 
-        init(path: String) async throws {
-            let core = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: (any Channel).self)
-            self.core = core
+        func listen(on path: String) async throws {
             do {
                 _ = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                    .childChannelInitializer { channel in
-                        core.succeed(channel)
-                        return channel.eventLoop.makeSucceededVoidFuture()
+                    .childChannelInitializer { [core] channel in
+                        channel.eventLoop.makeCompletedFuture { core.succeed(try Exchange(channel)) }
                     }
                     .bind(unixDomainSocketPath: path).get()
             } catch {
@@ -56,25 +77,12 @@ enum EngineLink {
 
         /// Tells the core that a request was taken.
         func countRequest() {
-            core.futureResult.whenSuccess { $0.writeAndFlush(ByteBuffer(integer: UInt8(1)), promise: nil) }
+            core.futureResult.whenSuccess { $0.tell(.request) }
         }
-    }
-}
 
-/// The core's end of the link.
-private final class RequestCounter: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private var left: Int?
-
-    init(crashAfterRequests: Int?) {
-        left = crashAfterRequests
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard let before = left else { return }
-        let after = before - Self.unwrapInboundIn(data).readableBytes
-        left = after
-        if after <= 0 { crash("sim-crash-after-requests") }
+        /// Asks the core, once it is ready.
+        func ask(_ message: EngineMessage) async throws -> EngineMessage {
+            try await core.futureResult.get().ask(message)
+        }
     }
 }

@@ -9,11 +9,12 @@ struct FrontEndStart: EngineStart {
     /// Those that its template had loaded; nil: they are loaded now.
     let weights: Weights?
     let vitals: Vitals
+    let core: EngineLink.Listener
 
     func run(_ stages: inout Stages) async throws {
-        let (assignment, vitals) = (assignment, vitals)
+        let (assignment, vitals, core) = (assignment, vitals, core)
         // First of all, so that the core finds it.
-        let core = try await EngineLink.Listener(path: assignment.inputSocket)
+        try await core.listen(on: assignment.inputSocket)
         let arguments = try await stages.configure(assignment.arguments)
         let weights = weights ?? Weights(folder: assignment.path)
         try await stages.run(.app) {}

@@ -2,6 +2,8 @@ import ControlProtocol
 
 /// What a model's `arguments` tell this runtime to do. All are optional.
 struct SimulatedArguments: Sendable {
+    /// The arguments as they came, for the workers.
+    let values: [String: JSONValue]
     /// How long each stage takes: `sim-config-ms`, `sim-attach-ms`, `sim-load-ms`, `sim-kv-cache-ms`, `sim-warm-up-ms`,
     /// `sim-app-ms`; 1 ms where not given. `listen` takes as long as it takes.
     private(set) var durations: [StartStage: Duration] = [:]
@@ -9,9 +11,11 @@ struct SimulatedArguments: Sendable {
     private(set) var tokensPerSecond: Double?
     /// `sim-first-token-ms`.
     private(set) var firstToken = Duration.zero
-    /// `sim-memory-bytes`: what the core owns from `load` on; or its template, if that loads the weights.
+    /// `sim-memory-bytes`: what the core owns from `load` on; or its template, if that loads the weights; or all its
+    /// leased workers together.
     private(set) var memoryBytes = 0
-    /// `sim-cache-bytes`: what the core owns from `kv_cache` on, and says that its KV cache is.
+    /// `sim-cache-bytes`: what the core, or its leased workers together, own from `kv_cache` on, and say that their KV
+    /// cache is.
     private(set) var cacheBytes = 0
     /// `sim-log-bytes`: what the core writes to its log during `load`.
     private(set) var logBytes = 0
@@ -24,8 +28,19 @@ struct SimulatedArguments: Sendable {
     /// `sim-template-children-crash`: what its template makes ends with status 1 before its `hello`.
     private(set) var templateChildrenCrash = false
     /// `sim-fail-at`, `sim-crash-at`, `sim-hang-at`; of templates `sim-template-fail-at`, `sim-template-crash-at`,
-    /// `sim-template-hang-at`.
+    /// `sim-template-hang-at`; of the leased worker of the last rank `sim-worker-fail-at`, `sim-worker-crash-at`,
+    /// `sim-worker-hang-at`.
     private var misbehaviours: [Misbehaviour] = []
+    /// `sim-worker-crash-after-steps`: the leased worker of the last rank dies of SIGKILL in the middle of this step.
+    private(set) var workerCrashAfterSteps: Int?
+    /// `sim-reset-ms`: how long a worker that had the model takes for `reset`.
+    private(set) var reset = Duration.zero
+    /// `sim-reset-hang`: it never answers `reset`.
+    private(set) var resetHangs = false
+    /// `sim-reset-fail`: it answers `reset` with `failed`.
+    private(set) var resetFails = false
+    /// `sim-reset-keeps-bytes`: what it owns after each `reset` beyond what it owned before.
+    private(set) var resetKeepsBytes = 0
     /// `sim-crash-after-requests`: the core dies of SIGKILL when the front end has taken so many requests.
     private(set) var crashAfterRequests: Int?
     /// `max-model-len`: the most tokens of a prompt and its answer together.
@@ -41,7 +56,15 @@ struct SimulatedArguments: Sendable {
         "sim-warm-up-ms": .warmUp, "sim-app-ms": .app,
     ]
 
+    /// Nothing out of the ordinary.
+    static let none = SimulatedArguments()
+
+    private init() {
+        values = [:]
+    }
+
     init(_ arguments: [String: JSONValue]) throws(ArgumentError) {
+        values = arguments
         // In order, so that of several mistakes the same one is always told.
         for (name, value) in arguments.sorted(by: { $0.key < $1.key }) {
             if let stage = Self.durationNames[name] {
@@ -62,6 +85,11 @@ struct SimulatedArguments: Sendable {
             case "sim-wake-ms": wake = .milliseconds(try Self.number(name, value))
             case "sim-template-ms": templateApp = .milliseconds(try Self.number(name, value))
             case "sim-crash-after-requests": crashAfterRequests = try Self.count(name, value)
+            case "sim-worker-crash-after-steps": workerCrashAfterSteps = try Self.count(name, value)
+            case "sim-reset-ms": reset = .milliseconds(try Self.number(name, value))
+            case "sim-reset-hang": resetHangs = try Self.truth(name, value)
+            case "sim-reset-fail": resetFails = try Self.truth(name, value)
+            case "sim-reset-keeps-bytes": resetKeepsBytes = try Self.count(name, value)
             case "sim-template-children-crash": templateChildrenCrash = try Self.truth(name, value)
             case "max-model-len": contextLength = try Self.count(name, value)
             case _ where Self.ignored.contains(name): continue

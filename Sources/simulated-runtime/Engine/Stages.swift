@@ -8,16 +8,23 @@ struct Stages: Sendable {
 
     private let role: WireRole
     private let inherited: Set<StartStage>
+    private let misbehaves: Bool
     private let vitals: Vitals
     private let report: Report
     private var arguments: SimulatedArguments?
     private var current = StartStage.config
     private var since = ContinuousClock.now
 
-    /// - Parameter inherited: stages that the process's template has done: they take no time, and nothing happens in them.
-    init(role: WireRole, inherited: Set<StartStage> = [], vitals: Vitals, report: @escaping Report) {
+    /// - Parameters:
+    ///   - inherited: stages that the process's template has done: they take no time, and nothing happens in them.
+    ///   - misbehaves: whether what a test wants to go wrong goes wrong here.
+    init(
+        role: WireRole, inherited: Set<StartStage> = [], misbehaves: Bool = true, vitals: Vitals,
+        report: @escaping Report
+    ) {
         self.role = role
         self.inherited = inherited
+        self.misbehaves = misbehaves
         self.vitals = vitals
         self.report = report
     }
@@ -68,7 +75,7 @@ struct Stages: Sendable {
     }
 
     private func misbehave(at stage: StartStage) async throws {
-        guard let wish = arguments?.misbehaviour(in: role, at: stage) else { return }
+        guard misbehaves, let wish = arguments?.misbehaviour(in: role, at: stage) else { return }
         switch wish.kind {
         case .fail: throw ArgumentError(message: wish.description)
         case .crash: crash(wish.description)

@@ -1,7 +1,7 @@
 import ControlProtocol
 
 /// The stages of a start, in their order.
-enum StartStage: String, CaseIterable, Sendable {
+enum StartStage: String, CaseIterable, Codable, Sendable {
     case config
     case attach
     case load
@@ -12,6 +12,9 @@ enum StartStage: String, CaseIterable, Sendable {
 
     /// What a template does ahead of its engines' starts; `attach` and `load` only with weights.
     static let ofTemplate: [StartStage] = [.config, .app, .attach, .load]
+
+    /// What leased workers do, each its part.
+    static let ofWorker: [StartStage] = [.load, .keyValueCache]
 
     /// The process of an engine that fails, crashes or hangs when a test names this stage. `config` is reported by both.
     var owner: WireRole {

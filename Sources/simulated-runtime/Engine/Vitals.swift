@@ -7,6 +7,7 @@ final class Vitals: Sendable {
         case none
         case ready
         case asleep
+        case parked
     }
 
     private let counter = Atomic<Int>(0)

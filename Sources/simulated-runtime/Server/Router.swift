@@ -37,11 +37,13 @@ struct Router {
         if let model = request.model, !engine.names.contains(model) {
             return .error(.notFound, "NotFoundError", "The model `\(model)` does not exist.")
         }
-        guard engine.vitals.service != .asleep else {
-            return .error(.internalServerError, "InternalServerError", "The engine is asleep.")
+        switch engine.vitals.service {
+        case .asleep: return .error(.internalServerError, "InternalServerError", "The engine is asleep.")
+        case .parked: return .error(.internalServerError, "InternalServerError", "The engine is parked.")
+        case .none, .ready:
+            engine.tookRequest()
+            return reply(request)
         }
-        engine.tookRequest()
-        return reply(request)
     }
 
     private func complete(_ request: APIRequest, _ kind: Completion.Kind, _ number: Int) -> Reply {

@@ -28,7 +28,8 @@ struct ServedEngine: Sendable {
             perToken: arguments.tokensPerSecond.map { .nanoseconds(Int64(1e9 / max($0, 1e-6))) })
         self.vitals = vitals
         self.core = core
-        tellsCore = arguments.crashAfterRequests != nil
+        // A remote executor has a step to do for each.
+        tellsCore = arguments.crashAfterRequests != nil || assignment.executor == .remote
     }
 
     func tookRequest() {

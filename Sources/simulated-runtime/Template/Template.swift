@@ -27,11 +27,11 @@ actor Template: Duty {
         vitals.progress
     }
 
-    func answer(_ request: ControlMessage) async -> ControlMessage? {
+    func answer(_ request: ControlMessage) async -> Response {
         switch request {
-        case .prepare(let request): prepare(request)
-        case .fork(let request): await fork(request)
-        default: nil
+        case .prepare(let request): .now(prepare(request))
+        case .fork(let request): .now(await fork(request))
+        default: .notTaken
         }
     }
 

@@ -18,6 +18,8 @@ actor Children {
     private var present: [pid_t: Child] = [:]
     /// How many were ever made.
     private(set) var made = 0
+    /// How many of them were workers.
+    private var workers = 0
 
     init(dial: DialOptions, link: ControlLink, behaviour: RuntimeBehaviour) {
         self.dial = dial
@@ -78,6 +80,11 @@ actor Children {
             "--role", request.role.rawValue, "--device", request.device,
             "--temporary-directory", request.temporaryDirectory,
         ]
+        if let socket = request.socket {
+            workers += 1
+            arguments += ["--socket", socket]
+            if workers <= behaviour.workersThatHang { arguments.append("--hangs-on-lease") }
+        }
         if let inherited { arguments += ["--inherited", try inherited.text] }
         if !request.cores.isEmpty { arguments += ["--cores"] + request.cores.map(String.init) }
         return arguments

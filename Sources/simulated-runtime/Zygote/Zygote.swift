@@ -1,6 +1,6 @@
 import ControlProtocol
 
-/// Makes templates, front ends and cores.
+/// Makes templates, front ends, cores and workers.
 struct Zygote: Duty {
     private let link: ControlLink
     private let children: Children
@@ -24,19 +24,28 @@ struct Zygote: Duty {
     }
 
     func situation() -> Situation {
-        Situation(state: .idle, versions: ["simulated-runtime": "1"])
+        Situation(state: .idle, versions: [ExecutorWish.runtime: ExecutorWish.version])
     }
 
     func progress() async -> Int {
         await children.made
     }
 
-    func answer(_ request: ControlMessage) async -> ControlMessage? {
-        guard case .fork(let request) = request else { return nil }
-        guard request.role != .zygote else {
-            return .failed(Failed(re: request.id, reason: "a zygote makes no zygotes"))
+    func answer(_ request: ControlMessage) async -> Response {
+        guard case .fork(let request) = request else { return .notTaken }
+        if let reason = reasonAgainst(request) { return .failed(request.id, reason) }
+        return .now(await children.answer(request))
+    }
+
+    private func reasonAgainst(_ request: Fork) -> String? {
+        switch request.role {
+        case .zygote: return "a zygote makes no zygotes"
+        case .executor: return "an executor is no process of its own"
+        case .template, .frontEnd, .core: return nil
+        case .worker:
+            guard let socket = request.socket else { return "a worker needs a socket to listen on" }
+            return socket.hasPrefix("/") ? nil : "not an absolute path: \(socket)"
         }
-        return await children.answer(request)
     }
 
     func prepareToStop() async {

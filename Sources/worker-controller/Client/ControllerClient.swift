@@ -12,7 +12,7 @@ struct ControllerClient: Sendable {
     private static let patience: HTTPClient.Configuration.Timeout = .init(connect: .seconds(5), read: .hours(1))
     private static let largestAnswer = 64 << 20
 
-    enum Method { case get, post }
+    enum Method: String { case get, post, delete }
 
     /// Runs `body` with a client, and closes its connections after it.
     static func connected<Value: Sendable>(
@@ -56,6 +56,16 @@ struct ControllerClient: Sendable {
         try await fetch("/models/\(Self.encoded(model))/wake", method: .post)
     }
 
+    /// - Parameter waits: whether to answer when the engine is ready, or as soon as it is known.
+    func create(_ engine: EngineOrder, waits: Bool) async throws -> Answer<CreatedEngineReply> {
+        try await fetch("/engines\(waits ? "" : "?wait=false")", method: .post, body: JSONEncoder().encode(engine))
+    }
+
+    /// Answers when the engine is gone.
+    func delete(_ engine: String) async throws -> Answer<DeletedEngineReply> {
+        try await fetch("/engines/\(Self.encoded(engine))", method: .delete)
+    }
+
     /// Calls `line` for each of the last lines of a log, the oldest first.
     func log(of id: String, lines: Int, line: (String) throws -> Void) async throws {
         let response = try await execute("/logs/\(Self.encoded(id))?lines=\(lines)")
@@ -65,8 +75,10 @@ struct ControllerClient: Sendable {
         }
     }
 
-    private func fetch<Value>(_ path: String, method: Method = .get) async throws -> Answer<Value> {
-        let response = try await execute(path, method: method)
+    private func fetch<Value>(
+        _ path: String, method: Method = .get, body: Data? = nil
+    ) async throws -> Answer<Value> {
+        let response = try await execute(path, method: method, body: body)
         do {
             return Answer(body: Data(try await response.body.collect(upTo: Self.largestAnswer).readableBytesView))
         } catch {
@@ -75,10 +87,10 @@ struct ControllerClient: Sendable {
     }
 
     /// - Parameter body: JSON.
-    /// - Returns: an answer with status 200.
+    /// - Returns: an answer with a status of success.
     func execute(_ path: String, method: Method = .get, body: Data? = nil) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: address.description + path)
-        request.method = method == .post ? .POST : .GET
+        request.method = .init(rawValue: method.rawValue.uppercased())
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(body)
@@ -91,7 +103,7 @@ struct ControllerClient: Sendable {
         } catch {
             throw ClientError.unreachable(address)
         }
-        guard response.status == .ok else { throw await Self.error(of: response) }
+        guard (200..<300).contains(response.status.code) else { throw await Self.error(of: response) }
         return response
     }
 

@@ -10,6 +10,12 @@ extension EngineStatus {
     }
 }
 
+extension CreatedEngineReply {
+    var sentence: String {
+        ([engine.sentence] + warnings.map { "Note: \($0)." }).joined(separator: "\n")
+    }
+}
+
 extension UnloadReport {
     var sentence: String {
         // Without an engine there can still be the weights of a model that was asleep.

@@ -7,16 +7,20 @@ extension EngineListing {
 
     var table: String {
         guard !engines.isEmpty else { return Self.none }
-        var table = TextTable([
-            .text("ID"), .text("MODEL"), .text("STATE"), .text("DEVICE"), .number("PID"), .number("IN FLIGHT"),
-            .number("MEMORY"), .number("START"),
-        ])
+        // Only what was made at run time stays here when it has failed.
+        let hasReasons = engines.contains { $0.reason != nil }
+        var table = TextTable(
+            [
+                .text("ID"), .text("MODEL"), .text("STATE"), .text("DEVICE"), .number("PID"), .number("IN FLIGHT"),
+                .number("MEMORY"), .number("START"),
+            ] + (hasReasons ? [.text("REASON")] : []))
         for engine in engines {
-            table.add([
-                engine.id, engine.model, engine.state, Units.name(engine.device), Units.number(engine.pid),
-                String(engine.inFlight), Units.bytes(engine.footprintBytes),
-                Units.milliseconds(engine.startMilliseconds),
-            ])
+            table.add(
+                [
+                    engine.id, engine.model, engine.state, Units.name(engine.device), Units.number(engine.pid),
+                    String(engine.inFlight), Units.bytes(engine.footprintBytes),
+                    Units.milliseconds(engine.startMilliseconds),
+                ] + (hasReasons ? [Units.name(engine.reason)] : []))
         }
         return table.text
     }

@@ -18,7 +18,8 @@ struct ErrorAnswerTests {
 
     @Test(arguments: [
         ("POST", "/health", "GET, HEAD"), ("DELETE", "/models/small", "GET, HEAD"),
-        ("GET", "/models/small/load", "POST"),
+        ("GET", "/models/small/load", "POST"), ("PUT", "/engines", "GET, HEAD, POST"),
+        ("POST", "/engines/e-3", "GET, HEAD, DELETE"),
         ("PUT", "/v1/models/small", "GET, HEAD"),
     ])
     func aWrongMethodIsToldTheRightOnes(method: String, path: String, allowed: String) async throws {

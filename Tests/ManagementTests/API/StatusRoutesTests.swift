@@ -28,50 +28,6 @@ struct StatusRoutesTests {
         }
     }
 
-    @Test func enginesHaveTheOriginsFieldsAndOurs() async throws {
-        try await RunningAPI.with { api in
-            let engine = [
-                #"{"api_url":"http://127.0.0.1:8000/v1","assigned_ranks":[0],"device":"cpu:0","engine_uuid":"e-3","#,
-                #""footprint_bytes":734003200,"front_end_pid":105,"id":"e-3","in_flight":2,"model":"org/small","pid":104,"#,
-                #""port":8000,"socket":"/run/f/p-5.sock","#,
-                #""stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"#,
-                #""start_tier":"warm","#,
-                #""state":"ready","status":"ready"}"#,
-            ].joined()
-            let all = try await api.get("/engines").body
-            #expect(all == #"{"engines":[\#(engine)],"num_engines":1}"#)
-            let one = try await api.get("/engines/e-3").body
-            #expect(one == engine)
-            let timings = try await api.get("/engines/e-3/load_timings").body
-            #expect(
-                timings
-                    == #"{"engine_uuid":"e-3","model":"org/small","stages":[{"ms":12.25,"stage":"config"},{"ms":200.5,"stage":"load"}],"start_ms":812.34,"start_tier":"warm","status":"ready"}"#
-            )
-        }
-    }
-
-    @Test func anEngineWithoutProcessHasANullPidAndTier() async throws {
-        var controller = FakeController()
-        controller.current.engines[0].pid = nil
-        controller.current.engines[0].startTier = nil
-        try await RunningAPI.with(controller) { api in
-            let one = try await api.get("/engines/e-3").body
-            #expect(one.contains(#""pid":null"#))
-            let timings = try await api.get("/engines/e-3/load_timings").body
-            #expect(timings.contains(#""start_tier":null"#))
-        }
-    }
-
-    @Test(arguments: ["/engines/e-9", "/engines/e-9/load_timings"])
-    func anUnknownEngineIsNotFound(path: String) async throws {
-        try await RunningAPI.with { api in
-            let reply = try await api.get(path)
-            #expect(reply.status == 404)
-            #expect(reply.body.contains(#""code":"not_found""#))
-            #expect(reply.body.contains("GET /engines lists"))
-        }
-    }
-
     @Test func workersAreCoresInSlots() async throws {
         try await RunningAPI.with { api in
             let common = #""private_bytes":31457280"#

@@ -1,5 +1,6 @@
 import Foundation
 import Scheduling
+import Synchronization
 import Testing
 
 @testable import worker_controller
@@ -67,6 +68,45 @@ struct ControllerClientTests {
             #expect(asleep == .asleep)
             let awake = try await client.wake("org/small").value()
             #expect(awake == .sample)
+        }
+    }
+
+    @Test func enginesAreMadeAndDeleted() async throws {
+        let made = Mutex<[String]>([])
+        var controller = FakeController()
+        controller.onCreate = { body, waits in
+            made.withLock { $0.append("\(waits) \(String(decoding: body, as: UTF8.self))") }
+            return CreatedEngine(engine: .sample, warnings: ["a note"])
+        }
+        controller.current.engines[0].id = "team/one"
+        controller.onDelete = { #expect($0 == "team/one") }
+        try await withClient(controller) { client in
+            let order = EngineOrder(model: "org/small", id: nil, settings: [], folder: "/nowhere")
+            for waits in [true, false] {
+                let reply = try await client.create(order, waits: waits).value()
+                #expect(reply.engine == .sample)
+                #expect(
+                    reply.sentence
+                        == "org/small: ready as e-3 on cpu:0, started in 812.3 ms from warm\nNote: a note.")
+            }
+            let message = try await client.delete("team/one").value().message
+            #expect(message == "Engine team/one is deleted")
+        }
+        #expect(made.withLock { $0 } == [#"true {"model":"org\/small"}"#, #"false {"model":"org\/small"}"#])
+    }
+
+    @Test func aFolderThatIsHereIsMeant() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("order-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder + "/here", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let setting = try #require(Setting(argument: "seed=1"))
+        for (written, sent) in [
+            ("./here", folder + "/here"), ("here", folder + "/here"), ("./gone", "./gone"), ("org/small", "org/small"),
+            ("/abs", "/abs"), ("~/models", "~/models"),
+        ] {
+            let order = EngineOrder(model: written, id: "mine", settings: [setting], folder: folder)
+            #expect(
+                order.fields == ["model": .string(sent), "engine_uuid": .string("mine"), "seed": .integer(1)])
         }
     }
 

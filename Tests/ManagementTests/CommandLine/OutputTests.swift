@@ -51,6 +51,17 @@ struct OutputTests {
         #expect(EngineListing(engines: []).table.hasPrefix("no engines"))
     }
 
+    @Test func aReasonIsShownWhereThereIsOne() {
+        var failed = EngineStatus.sample
+        (failed.id, failed.state, failed.reason) = ("mine", "failed", "killed\nby signal 9")
+        #expect(
+            EngineListing(engines: [.sample, failed]).table == """
+                ID    MODEL      STATE   DEVICE  PID  IN FLIGHT     MEMORY     START  REASON
+                e-3   org/small  ready   cpu:0   104          2  700.0 MiB  812.3 ms  -
+                mine  org/small  failed  cpu:0   104          2  700.0 MiB  812.3 ms  killed
+                """)
+    }
+
     @Test func startsOfEngines() {
         var placing = EngineStatus.sample
         (placing.id, placing.state, placing.startTier, placing.startMilliseconds) = ("e-14", "placing", nil, nil)

@@ -51,6 +51,34 @@ struct ParsingTests {
         #expect(try parse("logs", "-n", "7", "e-3", as: Logs.self).lines == 7)
     }
 
+    @Test func engines() throws {
+        #expect(try parse("engines", "--json", as: ListEngines.self).output.json)
+        #expect(try parse("engines", "ps", "--timings", as: ListEngines.self).timings)
+        let bare = try parse("engines", "create", "org/small", as: CreateEngine.self)
+        #expect(bare.model == "org/small")
+        #expect(bare.id == nil)
+        #expect(!bare.isImpatient)
+        let full = try parse(
+            "engines", "create", "./small", "--id", "mine", "-s", "max-model-len=2048", "--set", "note=a=b",
+            "--no-wait",
+            as: CreateEngine.self)
+        #expect(full.id == "mine")
+        #expect(full.set.map(\.name) == ["max_model_len", "note"])
+        #expect(full.set.map(\.value) == [.integer(2048), .string("a=b")])
+        #expect(full.isImpatient)
+        #expect(try parse("engines", "delete", "mine", as: DeleteEngine.self).id == "mine")
+    }
+
+    @Test(arguments: [
+        ("1", EngineOrder.Value.integer(1)), ("-2", .integer(-2)), ("0.5", .number(0.5)), ("1e-3", .number(0.001)),
+        ("true", .bool(true)), ("false", .bool(false)), ("null", .null), ("256MiB", .string("256MiB")),
+        ("007", .string("007")), ("+1", .string("+1")), ("0x10", .string("0x10")), ("inf", .string("inf")),
+        ("", .string("")), ("True", .string("True")),
+    ])
+    func valuesOfSettings(text: String, value: EngineOrder.Value) {
+        #expect(Setting(argument: "a=\(text)")?.value == value)
+    }
+
     @Test func config() throws {
         #expect(try parse("config", "check", as: ConfigCheck.self).file == "worker-controller.yaml")
         #expect(try parse("config", "check", "other.yaml", as: ConfigCheck.self).file == "other.yaml")
@@ -60,7 +88,9 @@ struct ParsingTests {
         ["run"], ["run", "m", "p", "--max-tokens", "0"], ["run", "m", "--temperature", "3"],
         ["logs", "e-3", "--lines", "0"],
         ["logs", "e-3", "--lines", "10001"], ["ps", "--address", "ftp://x"], ["ps", "--address", ""], ["frobnicate"],
-        ["serve", "--log-level", "loud"], ["load"], ["sleep"], ["wake", "small", "large"],
+        ["serve", "--log-level", "loud"], ["load"], ["sleep"], ["wake", "small", "large"], ["engines", "create"],
+        ["engines", "create", "m", "--set", "novalue"], ["engines", "create", "m", "--set", "=5"],
+        ["engines", "delete"],
     ])
     func mistakesAreUsageErrors(arguments: [String]) {
         #expect {

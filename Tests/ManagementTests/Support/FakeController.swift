@@ -8,7 +8,12 @@ struct FakeController: ControllerManaging {
         UnloadReport(model: model, engines: ["e-3"], freedBytes: 1 << 20, milliseconds: 12.5)
     }
     var onSleep: @Sendable (String) async throws -> ModelStatus = { _ in .asleep }
+    var onPark: @Sendable (String) async throws -> ModelStatus = { _ in .asleep }
     var onWake: @Sendable (String) async throws -> EngineStatus = { _ in .sample }
+    var onCreate: @Sendable ([UInt8], Bool) async throws -> CreatedEngine = { _, _ in
+        CreatedEngine(engine: .sample, warnings: ["'swap_space' has no effect"])
+    }
+    var onDelete: @Sendable (String) async throws -> Void = { _ in }
     var onLog: @Sendable (String, Int) async throws -> [String] = { id, lines in ["\(id) \(lines)"] }
 
     func status() async -> ControllerStatus { current }
@@ -16,6 +21,9 @@ struct FakeController: ControllerManaging {
     func unload(_ model: String) async throws -> UnloadReport { try await onUnload(model) }
     func sleep(_ model: String) async throws -> ModelStatus { try await onSleep(model) }
     func wake(_ model: String) async throws -> EngineStatus { try await onWake(model) }
+    func park(_ model: String) async throws -> ModelStatus { try await onPark(model) }
+    func create(_ body: [UInt8], waits: Bool) async throws -> CreatedEngine { try await onCreate(body, waits) }
+    func delete(_ engine: String) async throws { try await onDelete(engine) }
     func log(of id: String, lines: Int) async throws -> [String] { try await onLog(id, lines) }
 }
 

@@ -46,6 +46,26 @@ import Testing
         #expect(harness.scheduler.tier(of: "a") == .asleep)
     }
 
+    @Test func itsWeightsMayHaveTheMemoryOfAll() throws {
+        let model = ModelSpecification.named(
+            "a", concurrency: 1, replicas: 2, idleTimeout: .seconds(60), hasTemplate: true)
+        var harness = Harness(models: [model, .named("b", gibibytes: 5)], devices: [.gibibytes(7)])
+        harness.boot()
+        try harness.makeTemplate("a", weightBytes: Self.weights)
+        let first = try harness.start("a", weightBytes: Self.weights)
+        let replica = try harness.startReplica("a", weightBytes: Self.weights)
+        harness.send(.measured(first, bytes: mebibytes(300)))
+        harness.send(.measured(replica, bytes: mebibytes(600)))
+        let b = try harness.start("b")
+        harness.send(.measured(b, bytes: mebibytes(5700)))
+        // 440 MiB are free, and 1100 are needed.
+        harness.wait(.seconds(60))
+        for engine in [replica, first] { harness.endEngine(engine) }
+        harness.inspectTemplate("a", weightBytes: Self.weights)
+        try harness.finishPreparing("a")
+        #expect(harness.scheduler.tier(of: "a") == .asleep)
+    }
+
     @Test func theOneThatIsUsedStays() throws {
         var (harness, first, replica) = try ready(idleTimeout: .seconds(60), hasTemplate: true)
         harness.wait(.seconds(30))
@@ -144,6 +164,22 @@ import Testing
         harness.inspectTemplate("a", weightBytes: Self.weights)
         try harness.finishPreparing("a")
         #expect(harness.isAsleep(command))
+    }
+
+    @Test func whileItLastsNoneIsStarted() throws {
+        var (harness, first, replica) = try ready(hasTemplate: true)
+        let command = harness.sleep("a")
+        for engine in [first, replica] { harness.endEngine(engine) }
+        harness.inspectTemplate("a", weightBytes: Self.weights)
+        // A request starts it again while its weights are loaded.
+        let engine = try harness.start("a", weightBytes: Self.weights)
+        harness.inFlight[engine] = 1
+        _ = harness.request("a")
+        #expect(harness.replicas(of: "a") == [])
+        try harness.finishPreparing("a")
+        #expect(harness.isAsleep(command))
+        harness.send(.tick)
+        #expect(harness.replicas(of: "a").count == 1)
     }
 
     @Test func onADeviceThatIsNoCPUOnlyOneSleeps() throws {

@@ -233,6 +233,24 @@ import Testing
         #expect(harness.phase(of: "c") == .starting)
     }
 
+    @Test func weightsThatOneGoesOnToUseStay() throws {
+        let model = ModelSpecification.named("a", concurrency: 1, replicas: 2, hasTemplate: true)
+        var harness = Harness(models: [model, .named("c", gibibytes: 5)], devices: [.gibibytes(5)])
+        harness.boot()
+        try harness.makeTemplate("a", weightBytes: Self.weights)
+        try harness.putToSleep("a", weightBytes: Self.weights)
+        let first = try harness.start("a", weightBytes: Self.weights)
+        let replica = try harness.startReplica("a", weightBytes: Self.weights)
+        harness.wait(.seconds(60))
+        _ = harness.load("c")
+        _ = try harness.inspect("c")
+        harness.inFlight[first] = 1
+        harness.send(.evictionRefused(first))
+        harness.endEngine(replica)
+        #expect(harness.template(of: "a")?.phase == .ready)
+        #expect(harness.scheduler.models["a"]?.engines == [first])
+    }
+
     @Test func aBusyClonesWeightsStay() throws {
         let model = ModelSpecification.named("a", concurrency: 1, replicas: 2, hasTemplate: true)
         var harness = Harness(models: [model, .named("c", gibibytes: 4)], devices: [.gibibytes(5)])

@@ -10,13 +10,16 @@ struct SimulatedSetup {
     let weights: [String: Int]
 
     init(_ random: inout SplitMix64) {
-        limits = SchedulingLimits(
+        var limits = SchedulingLimits(
             queue: random.number(3...12), queueBytes: random.number(1_000...5_000),
             queueTimeout: .seconds(random.number(20...120)), minimumResidency: .seconds(random.number(0...10)),
             idleWorkers: random.number(0...2))
+        limits.idleRanks = random.number(0...2)
+        if random.chance(70) { limits.leases.resetOnCPU = .inPlace(toleranceBytes: 1 << 20) }
+        self.limits = limits
         let names = ["cpu:0", random.chance(30) ? "cuda:0" : "cpu:1"]
         devices = names.prefix(random.number(1...2)).map {
-            DeviceSpecification(id: DeviceID($0), memoryBytes: random.number(2...8) << 30, cores: [])
+            DeviceSpecification(id: DeviceID($0), memoryBytes: random.number(2...8) << 30, cores: [0, 1, 2])
         }
         let runtimes = (0..<random.number(1...2)).map { RuntimeName("r\($0)") }
         self.runtimes = runtimes
@@ -33,7 +36,8 @@ struct SimulatedSetup {
                     startTimeout: .seconds(random.number(20...60)),
                     isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil,
                     idleTimeout: random.chance(25) ? .seconds(random.number(1...40)) : nil,
-                    hasTemplate: random.chance(70)))
+                    hasTemplate: random.chance(70), tensorParallelSize: random.chance(20) ? random.number(2...4) : 1,
+                    executor: random.chance(20) ? .remote : .auto))
         }
         self.models = models
         self.weights = weights

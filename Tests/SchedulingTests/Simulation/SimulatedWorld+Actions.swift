@@ -10,7 +10,9 @@ extension SimulatedWorld {
             count(error.code.rawValue)
             ledger.settle(request, as: "refused: \(error.code.rawValue)")
         case .watch(let engine, let below): watch(engine, below: below)
-        case .completeLoad(let command, _), .failLoad(let command, _, _), .completeUnload(let command, _):
+        case .completeLoad(let command, _), .completeUnload(let command, _): ledger.complete(command)
+        case .failLoad(let command, let error, _):
+            count("not loaded: \(error.code.rawValue)")
             ledger.complete(command)
         case .completeSleep(let command):
             count("asleep")
@@ -18,6 +20,9 @@ extension SimulatedWorld {
         case .failSleep(let command, let error, _):
             count("not asleep: \(error.code.rawValue)")
             ledger.complete(command)
+        case .removed(_, let commands):
+            count("removed")
+            for command in commands { ledger.complete(command) }
         case .finished: finishedCount += 1
         case .startZygote(let process, let runtime): startZygote(process, runtime)
         case .fork(let process, let role, let runtime, _, let source): fork(process, role, runtime, source)
@@ -33,6 +38,9 @@ extension SimulatedWorld {
         case .evict(let engine): evict(engine)
         case .suspend(let engine): suspend(engine)
         case .resume(let engine): resume(engine)
+        case .park(let engine): park(engine)
+        case .unpark(let engine): unpark(engine)
+        case .lease(let action): carryOut(action)
         }
     }
 
@@ -52,6 +60,9 @@ extension SimulatedWorld {
         let canFork = processes[source].map { !$0.isDying && !$0.isPreparing } ?? false
         if !canFork || fails(6) { return die(id, after: random.milliseconds(1...50)) }
         if fails(2) { return }
+        if role == .worker {
+            return plan(.lease(.idle(id, privateBytes: Self.baselineBytes)), after: random.milliseconds(5...50))
+        }
         plan(.processIdle(id), after: random.milliseconds(5...50))
     }
 
@@ -59,13 +70,14 @@ extension SimulatedWorld {
         guard let process = processes[id], !process.isDying else { return }
         processes[id]?.isDying = true
         plan(.processGone(id, reason: "simulated"), after: delay)
+        loseExecutors(of: id, after: delay)
         // The processes of an engine watch each other.
         for other in process.engine.flatMap({ engines[$0] })?.processes ?? [] where other != id {
             die(other, after: delay + random.milliseconds(0...50))
         }
     }
 
-    private mutating func end(_ id: ProcessID) {
+    mutating func end(_ id: ProcessID) {
         if processes[id]?.isAskedToEnd != false { fail("\(id) is ended twice, or never was") }
         processes[id]?.isAskedToEnd = true
         die(
@@ -100,21 +112,25 @@ extension SimulatedWorld {
         if members.contains(where: { processes[$0]?.isDying == true }) {
             for member in members { die(member, after: random.milliseconds(1...50)) }
         }
+        if assignment.workers.isEmpty { load(assignment.engine) } else { registerExecutor(of: assignment.engine) }
+    }
+
+    /// What follows once it has its workers.
+    mutating func load(_ id: EngineID) {
+        guard let engine = scheduler.engines[id], let core = engine.core else { return }
         var delay = Duration.zero
         for stage in ["config", "config", "attach", "load", "kv_cache", "warm_up", "app"] {
             let time = random.milliseconds(1...500)
             delay += time
             if fails(2) {
-                plan(.startFailed(assignment.engine, assignment.generation, reason: "simulated"), after: delay)
-                return die(assignment.core, after: delay + random.milliseconds(1...50))
+                plan(.startFailed(id, engine.generation, reason: "simulated"), after: delay)
+                return die(core, after: delay + random.milliseconds(1...50))
             }
             plan(
-                .stage(
-                    assignment.engine, assignment.generation,
-                    StageTime(stage: stage, milliseconds: time.milliseconds)), after: delay)
+                .stage(id, engine.generation, StageTime(stage: stage, milliseconds: time.milliseconds)), after: delay)
         }
         if fails(4) { return }
-        plan(.ready(assignment.engine, assignment.generation), after: delay + random.milliseconds(1...200))
+        plan(.ready(id, engine.generation), after: delay + random.milliseconds(1...200))
     }
 
     /// Less than was reckoned with, so that footprints can be held against the device's memory to the byte.

@@ -61,6 +61,7 @@ extension SimulatedWorld {
         var draining: [EngineID: Moment?] = [:]
         for engine in scheduler.engines.values {
             switch engine.phase {
+            case .ready where engine.isExternal: break
             case .ready:
                 ready.insert(engine.id)
                 if engines[engine.id]?.isClosed == true { fail("\(engine.id) is ready, but takes no requests") }
@@ -96,7 +97,9 @@ extension SimulatedWorld {
             fail("\(engine.id) is \(engine.phase) for ever")
         }
         guard !isShuttingDown else { return }
+        checkCatalogAtRest()
         checkTemplatesAtRest()
+        checkLeasesAtRest()
         for runtime in scheduler.runtimes.values {
             if !runtime.isReady { fail("\(runtime.name) has no zygote") }
             for device in scheduler.devices {

@@ -19,7 +19,9 @@ extension SimulatedWorld {
     private mutating func doSomething() {
         switch random.number(1...100) {
         case ...34: for _ in 0..<random.number(1...3) { sendRequest() }
-        case ...40: leave()
+        case ...37: leave()
+        case ...39: doAsUser()
+        case 40: plan(.park(ledger.newCommand(), engine: anyName()), after: .zero)
         case ...50: sendHotRequest()
         case ...56: plan(.load(ledger.newCommand(), model: anyName()), after: .zero)
         case ...62: plan(.unload(ledger.newCommand(), model: anyName()), after: .zero)
@@ -27,9 +29,11 @@ extension SimulatedWorld {
         case ...78: plan(.wake(ledger.newCommand(), model: anyName()), after: .zero)
         case ...81: if let model = random.pick(versions.keys.sorted()) { versions[model, default: 0] += 1 }
         case ...84: killProcess(where: { $0.role == .template })
-        case ...87: killProcess(where: { $0.engine != nil })
+        case ...86: killProcess(where: { $0.engine != nil })
+        case 87: killProcess(where: { $0.role == .worker })
         case ...89: killProcess(where: { $0.role == .zygote })
         case ...91: killProcess(where: { _ in true })
+        case ...93: makeOrRemove()
         case ...98: if let event = random.pick(Array(repeatable.suffix(60))) { plan(event, after: .zero) }
         case 99: if random.chance(30) { plan(.shutdown, after: .zero) }
         default: plan(.tick, after: .zero)
@@ -46,7 +50,7 @@ extension SimulatedWorld {
     }
 
     /// Of a model mostly; sometimes of nothing.
-    private mutating func anyName() -> String {
+    mutating func anyName() -> String {
         let names = scheduler.models.keys.sorted()
         switch random.number(1...20) {
         case 1: return "nobody"

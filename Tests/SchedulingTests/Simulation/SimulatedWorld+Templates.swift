@@ -71,7 +71,9 @@ extension SimulatedWorld {
             }
         case .assign(let assignment): checkWeights(assignment)
         case .completeSleep:
-            if !scheduler.models.keys.contains(where: { isAsleep($0) }) { fail("\(action), and nothing is asleep") }
+            if !scheduler.models.keys.contains(where: { isAsleep($0) || scheduler.tier(of: $0) == .parked }) {
+                fail("\(action), and nothing is asleep")
+            }
         case .end(let id) where processes[id]?.role == .template:
             guard let model = scheduler.models.values.first(where: { $0.template?.process == id }) else { return }
             count(model.templateError == nil ? "template given up" : "template failed")

@@ -33,6 +33,8 @@ struct SimulatedWorld {
     var ledger = Ledger()
     var now = Moment(nanoseconds: 0)
     var processes: [ProcessID: Process] = [:]
+    var executors: [ExecutorID: Executor] = [:]
+    var lastExecutor: UInt64 = 0
     var engines: [EngineID: Engine] = [:]
     /// Model name to the bytes of its weights.
     var weights: [String: Int] = [:]
@@ -145,12 +147,13 @@ struct SimulatedWorld {
         case .suspended: count("suspended")
         case .resumed: count("resumed")
         case .ready(let id, _): engines[id]?.isReady = true
+        case .lease(let event): note(event)
         case .shutdown: isShuttingDown = true
         default: break
         }
         switch event {
         case .withdraw, .permitReleased, .zygoteReady, .processIdle, .processGone, .inspected, .stage, .ready,
-            .startFailed, .measured, .prepared, .templateInspected, .suspended, .resumed:
+            .startFailed, .measured, .prepared, .templateInspected, .suspended, .resumed, .lease:
             repeatable.append(event)
         default: break
         }

@@ -20,7 +20,8 @@ import Testing
         "not asleep: conflict", "not asleep: out_of_memory", "not asleep: start_failed", "suspended", "resumed",
         "template given up", "template failed", "idle timeout", "start of a replica: cold",
         "start of a replica: warm", "start of a replica: asleep", "several are ready", "a replica stands for its model",
-        "start of a replica refused: start_failed", "start of a replica refused: conflict",
+        "start of a replica refused: start_failed", "start of a replica refused: conflict", "made", "removed",
+        "not loaded: conflict", "not loaded: unprocessable",
     ]
 
     @Test(.enabled(if: environment["SIMULATION_SEED"] == nil))

@@ -89,6 +89,11 @@ struct Harness {
         return CommandID(commandCount)
     }
 
+    mutating func newCommand() -> CommandID {
+        commandCount += 1
+        return CommandID(commandCount)
+    }
+
     // MARK: What processes do
 
     /// Brings every zygote up and fills the pools.

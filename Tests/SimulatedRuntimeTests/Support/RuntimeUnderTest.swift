@@ -21,11 +21,10 @@ final class RuntimeUnderTest {
         folder = URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self))
         controller = try TestController(
             path: folder.appendingPathComponent("c.sock").path, orphanTimeoutMilliseconds: orphanTimeoutMilliseconds)
-        let binary = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            .deletingLastPathComponent().appendingPathComponent("simulated-runtime").path
         zygotePidfd = try spawn(
             [
-                binary, "--control", controller.path, "--process", "p-1", "--runtime", "simulated", "--epoch", "4",
+                simulatedRuntime, "--control", controller.path, "--process", "p-1", "--runtime", "simulated", "--epoch",
+                "4",
                 "--orphan-timeout-ms", "\(orphanTimeoutMilliseconds)",
             ], environment: environment, output: folder.appendingPathComponent("p-1.log").path
         ).pidfd
@@ -49,22 +48,23 @@ final class RuntimeUnderTest {
     }
 
     func requestFork(
-        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = []
+        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = [], socket: String? = nil
     ) throws -> ControlMessage {
         try controller.ask(source) {
             .fork(
                 Fork(
                     id: $0, deadlineMilliseconds: 5000, process: process, role: role, device: "cpu:0", cores: cores,
                     log: folder.appendingPathComponent("\(process).log").path,
-                    temporaryDirectory: folder.appendingPathComponent(process).path))
+                    temporaryDirectory: folder.appendingPathComponent(process).path, socket: socket))
         }
     }
 
     /// Forks a process and waits for its hello; returns its pid and a descriptor that lives as long as this.
     func fork(
-        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = []
+        _ process: String, _ role: WireRole, from source: String = "p-1", cores: [Int] = [], socket: String? = nil
     ) throws -> (pid: Int, pidfd: Int32) {
-        guard case .forked(let forked) = try requestFork(process, role, from: source, cores: cores) else {
+        let answer = try requestFork(process, role, from: source, cores: cores, socket: socket)
+        guard case .forked(let forked) = answer else {
             throw TestFailure("\(process) was not forked")
         }
         let pidfd = wc_pidfd_open(pid_t(forked.pid))
@@ -78,7 +78,10 @@ final class RuntimeUnderTest {
         return (forked.pid, pidfd)
     }
 
-    func assign(_ process: String, peer: Int, _ arguments: [String: JSONValue]) throws -> ControlMessage {
+    func assign(
+        _ process: String, peer: Int, _ arguments: [String: JSONValue], executor: WireExecutor? = nil,
+        worldSize: Int = 1
+    ) throws -> ControlMessage {
         try controller.ask(process) {
             .assign(
                 Assign(
@@ -86,7 +89,7 @@ final class RuntimeUnderTest {
                     names: ["small", "default", Self.engine], path: "/models/tiny", arguments: arguments,
                     environment: [:], socket: socket, inputSocket: folder.appendingPathComponent("e.in").path,
                     outputSocket: folder.appendingPathComponent("e.out").path, device: "cpu:0", cores: [],
-                    worldSize: 1, peerPid: peer))
+                    worldSize: worldSize, executor: executor, peerPid: peer))
         }
     }
 
@@ -100,14 +103,13 @@ final class RuntimeUnderTest {
     /// The same by a zygote or template that has said its hello.
     @discardableResult
     func startEngine(
-        _ arguments: [String: JSONValue], from source: String
+        _ arguments: [String: JSONValue], from source: String, executor: WireExecutor? = nil, worldSize: Int = 1
     ) throws -> (frontEnd: Int32, core: Int32) {
         let frontEnd = try fork("p-2", .frontEnd, from: source)
         let core = try fork("p-3", .core, from: source)
         for (process, peer) in [("p-2", core.pid), ("p-3", frontEnd.pid)] {
-            guard case .accepted = try assign(process, peer: peer, arguments) else {
-                throw TestFailure("\(process) did not accept")
-            }
+            let answer = try assign(process, peer: peer, arguments, executor: executor, worldSize: worldSize)
+            guard case .accepted = answer else { throw TestFailure("\(process) did not accept: \(answer)") }
         }
         return (frontEnd.pidfd, core.pidfd)
     }
@@ -155,9 +157,17 @@ func hasEnded(_ pidfd: Int32) -> Bool {
     UnixSocket.isReadable(pidfd, within: TestController.patience)
 }
 
-/// Starts a program with its output in a file.
+/// The program under test, built beside the tests.
+var simulatedRuntime: String {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent().appendingPathComponent("simulated-runtime").path
+}
+
+/// Starts a program with its output in a file, and without input.
+///
+/// - Parameter pipes: other descriptors for its input and its output; only its errors are in the file then.
 func spawn(
-    _ arguments: [String], environment: [String] = [], output: String
+    _ arguments: [String], environment: [String] = [], output: String, pipes: (input: Int32, output: Int32)? = nil
 ) throws -> (pid: pid_t, pidfd: Int32) {
     let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
     let log = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -171,7 +181,7 @@ func spawn(
     var pidfd: Int32 = -1
     let failure = wc_spawn(
         arguments[0], strings.prefix(arguments.count) + [nil], strings.dropFirst(arguments.count) + [nil],
-        [input, log, log], 3, 1, &pid, &pidfd)
+        [pipes?.input ?? input, pipes?.output ?? log, log], 3, 1, &pid, &pidfd)
     guard failure == 0 else { throw TestFailure("\(arguments[0]): \(String(cString: strerror(failure)))") }
     return (pid, pidfd)
 }

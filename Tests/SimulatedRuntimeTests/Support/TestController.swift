@@ -86,6 +86,25 @@ final class TestController {
         }
     }
 
+    /// Returns when the process has no connection any more.
+    func awaitEnd(of process: String) throws {
+        let deadline = Date.now + Self.patience
+        while connections.contains(where: { $0.process == process }) {
+            guard try pump(until: deadline) else { throw TestFailure("\(process) is still connected") }
+        }
+    }
+
+    /// Ends the connection of one process.
+    func drop(_ process: String) {
+        for connection in connections where connection.process == process {
+            // The rest is as if the other side had ended it.
+            shutdown(connection.descriptor, Int32(SHUT_RDWR))
+        }
+    }
+
+    /// How an executor is called here: its process's id is that of its core, or empty.
+    static func executor(of process: String) -> String { "executor of '\(process)'" }
+
     /// Answers pings' askers and the like: sends a request and returns its answer.
     func ask(_ process: String, _ make: (Int) -> ControlMessage) throws -> ControlMessage {
         let id = nextID()
@@ -119,9 +138,10 @@ final class TestController {
         connections[index].buffer.writeBytes(bytes)
         while let frame = try FrameCodec.decodeNext(from: &connections[index].buffer) {
             if case .message(.hello(let hello)) = frame {
-                connections[index].process = hello.process
-                inbox.append((hello.process, frame))
-                try welcome(hello)
+                let process = hello.role == .executor ? Self.executor(of: hello.process) : hello.process
+                connections[index].process = process
+                inbox.append((process, frame))
+                try welcome(hello, process)
             } else if let process = connections[index].process {
                 inbox.append((process, frame))
             } else {
@@ -130,13 +150,13 @@ final class TestController {
         }
     }
 
-    private func welcome(_ hello: Hello) throws {
+    private func welcome(_ hello: Hello, _ process: String) throws {
         if let refusal {
-            try send(.refused(Refused(re: hello.id, reason: refusal)), to: hello.process)
+            try send(.refused(Refused(re: hello.id, reason: refusal)), to: process)
         } else {
             let welcome = Welcome(
                 re: hello.id, epoch: hello.epoch, orphanTimeoutMilliseconds: orphanTimeoutMilliseconds)
-            try send(.welcome(welcome), to: hello.process)
+            try send(.welcome(welcome), to: process)
         }
     }
 }

@@ -16,7 +16,7 @@ struct EngineProcessTests {
     private var assignment: EngineAssignment {
         EngineAssignment(
             engine: engine, generation: generation, model: "small", device: DeviceID("cpu:0"), frontEnd: frontEnd,
-            core: core, kvCacheBytes: 1 << 20)
+            core: core, kvCacheBytes: 1 << 20, workers: [])
     }
 
     private var serving: EngineServing {

@@ -121,7 +121,7 @@ struct ZygoteTests {
             try await second.send(under.hello(zygoteID, .zygote, pid: pid))
             guard case .welcome = try await second.next() else { throw TestFailure("not welcome") }
             try await first.close()
-            await under.supervisor.connectionEnded(old, of: zygoteID)
+            await under.supervisor.connectionEnded(old, of: .process(zygoteID))
             // The fork's request comes over the second.
             try await under.fork(ProcessID(number: 2), .core, second) { .failed(Failed(re: $0.id, reason: "No.")) }
             #expect(try await under.nextGone(ProcessID(number: 2)) == "No.")

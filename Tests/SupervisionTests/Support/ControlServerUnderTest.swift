@@ -27,18 +27,21 @@ actor FakeDelegate: ControlServerDelegate {
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(4096))
     }
 
-    func welcome(_ hello: Hello, on connection: ControlConnection) async throws {
+    func welcome(_ hello: Hello, on connection: ControlConnection) async throws -> PeerIdentity {
         if let refusal { throw ControllerError(.conflict, refusal) }
         try await connection.send(.welcome(Welcome(re: hello.id, epoch: 5, orphanTimeoutMilliseconds: 1000)))
         continuation.yield(.welcomed(connection))
+        return .process(ProcessID(hello.process))
     }
 
-    func received(_ message: ControlMessage, from process: ProcessID) async {
+    func received(_ message: ControlMessage, from peer: PeerIdentity) async {
+        guard case .process(let process) = peer else { return }
         if process == heldUp { await gate.wait(atMost: .seconds(60)) }
         continuation.yield(.received(message, process))
     }
 
-    func connectionEnded(_ connection: ControlConnection, of process: ProcessID) async {
+    func connectionEnded(_ connection: ControlConnection, of peer: PeerIdentity) async {
+        guard case .process(let process) = peer else { return }
         continuation.yield(.ended(process))
     }
 

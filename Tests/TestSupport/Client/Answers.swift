@@ -39,8 +39,18 @@ public struct EngineState: Decodable, Sendable {
     public let stages: [StageState]
     public let startMs: Double?
     public let startTier: String?
+    /// Ids of its leased workers, in the order of their ranks.
+    public let workers: [String]
+    public let isExternal: Bool
     public let apiUrl: String
     public let port: Int
+    public let engineUuid: String
+    public let status: String
+    public let reason: String?
+    public let assignedRanks: [Int]
+    /// Of a new one only.
+    public let createTimings: [String: Double]?
+    public let warnings: [String]?
 
     /// Its two processes, where it has them.
     public var pids: [Int] { [pid, frontEndPid].compactMap(\.self) }
@@ -57,6 +67,10 @@ public struct WorkerState: Decodable, Sendable {
     public let rank: Int
     /// Whose template it was forked from.
     public let model: String?
+    public let device: String
+    /// Of one that is leased to engines: its place in the pool, and how often it was leased.
+    public let slot: Int?
+    public let timesUsed: Int?
 }
 
 /// A process that others of its model are forked from.
@@ -79,6 +93,7 @@ public struct DeviceState: Decodable, Sendable {
     public let id: String
     public let memoryBytes: Int
     public let usedBytes: Int
+    public let cores: [Int]
 }
 
 public struct HealthState: Decodable, Sendable {
@@ -90,6 +105,11 @@ public struct UnloadState: Decodable, Sendable {
     public let model: String
     public let engines: [String]
     public let freedBytes: Int
+}
+
+public struct DeletedState: Decodable, Sendable {
+    public let message: String
+    public let releasedRanks: [Int]
 }
 
 public struct ListedModel: Decodable, Sendable {

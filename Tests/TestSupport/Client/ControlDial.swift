@@ -26,6 +26,9 @@ public final class ControlDial {
 
     deinit { close(descriptor) }
 
+    /// Says nothing any more: the controller sees the connection's end.
+    public func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     public func send(_ bytes: [UInt8]) throws {
         guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             throw TestFailure("send: \(String(cString: strerror(errno)))")
@@ -36,6 +39,21 @@ public final class ControlDial {
     public func send(frame json: String) throws {
         let bytes = Array(json.utf8)
         try send(withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes)
+    }
+
+    /// So many bytes of what the controller says.
+    func exactly(_ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let more = bytes.withUnsafeMutableBytes {
+                read(descriptor, $0.baseAddress?.advanced(by: filled), count - filled)
+            }
+            guard more != 0 else { throw TestFailure("the connection has ended") }
+            guard more > 0 else { throw TestFailure("nothing came: \(String(cString: strerror(errno)))") }
+            filled += more
+        }
+        return bytes
     }
 
     /// All that the controller says until it ends the connection.

@@ -24,6 +24,12 @@ extension RunningController {
         return try await Reply(execute(request))
     }
 
+    public func delete(_ path: String) async throws -> Reply {
+        var request = request(path, [:])
+        request.method = .DELETE
+        return try await Reply(execute(request))
+    }
+
     func request(_ path: String, _ headers: [String: String]) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: address + path)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
@@ -81,6 +87,18 @@ extension RunningController {
 
     public func wake(_ model: String) async throws -> EngineState {
         try await post("/models/\(model)/wake").succeeded().decoded()
+    }
+
+    /// - Parameters:
+    ///   - body: JSON.
+    ///   - query: with its question mark.
+    public func create(_ body: String, query: String = "") async throws -> Reply {
+        try await post("/engines\(query)", Data(body.utf8))
+    }
+
+    /// The engine with the id.
+    public func engine(_ id: String) async throws -> EngineState {
+        try await get("/engines/\(id)").succeeded().decoded()
     }
 
     /// Waits until the model's template is ready, and returns it.

@@ -9,7 +9,7 @@ public final class ControllerFolder: Sendable {
     public var config: String { path + "/worker-controller.yaml" }
 
     /// What a controller leaves on purpose: for the next one, or for people.
-    private static let kept: Set = ["controller.lock", "epoch", "logs", "logs.previous", "processes", "f", "t"]
+    private static let kept: Set = ["controller.lock", "epoch", "logs", "logs.previous", "processes", "f", "t", "w"]
 
     init(_ setup: ControllerSetup) throws {
         // Short, because paths of sockets are.
@@ -36,7 +36,7 @@ public final class ControllerFolder: Sendable {
         let files = FileManager.default
         let names = (try? files.contentsOfDirectory(atPath: runDirectory)) ?? []
         found += names.filter { !Self.kept.contains($0) }.map { "file \($0)" }
-        for folder in ["processes", "f", "t"] {
+        for folder in ["processes", "f", "t", "w"] {
             let names = (try? files.contentsOfDirectory(atPath: "\(runDirectory)/\(folder)")) ?? []
             found += names.map { "file \(folder)/\($0)" }
         }

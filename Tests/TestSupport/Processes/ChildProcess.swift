@@ -94,4 +94,16 @@ public final class ChildProcess: Sendable {
         }
         return found
     }
+
+    /// Waits until it has written a whole line to standard output, and returns the first.
+    public func waitForOutput(atMost limit: Duration = patience) async throws -> String {
+        let line = await output.text.wait(atMost: limit) { written -> String?? in
+            let line = written.lines.first.map(String.init)
+            return line == nil && !written.isComplete ? nil : .some(line)
+        }
+        guard let found = line ?? nil else {
+            throw TestFailure("pid \(pid) wrote no line; it says:\n\(errorText)")
+        }
+        return found
+    }
 }

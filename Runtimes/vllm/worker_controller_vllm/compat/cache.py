@@ -31,7 +31,9 @@ class LazyCache(TorchFunctionMode):
         super().__init__()
         self._mappings: list[tuple[int, int]] = []
         self._memory: list[mmap.mmap] = []
-        self._is_filling = False
+        self._filler: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
         self._is_in_step = False
         self._idle_since = 0.0
 
@@ -42,8 +44,9 @@ class LazyCache(TorchFunctionMode):
         return function(*args, **kwargs)
 
     def resident_bytes(self) -> int:
-        """How much of the mapped memory is in use."""
-        return sum(resident_bytes(start, size) for start, size in self._mappings)
+        """How much of the mapped memory is in use; from any thread."""
+        with self._lock:
+            return sum(resident_bytes(start, size) for start, size in self._mappings)
 
     def step_begins(self) -> None:
         """The engine computes from now on."""
@@ -53,9 +56,18 @@ class LazyCache(TorchFunctionMode):
         """The engine has computed. From the first time on the rest of the memory is made ready whenever it rests."""
         self._idle_since = time.monotonic()
         self._is_in_step = False
-        if not self._is_filling and self._mappings:
-            self._is_filling = True
-            threading.Thread(target=self._fill, name="fill-cache", daemon=True).start()
+        if self._filler is None and self._mappings:
+            self._filler = threading.Thread(target=self._fill, name="fill-cache", daemon=True)
+            self._filler.start()
+
+    def close(self) -> None:
+        """Lets go of the memory, which is freed with its last tensor. No step may follow."""
+        self._closed.set()
+        if self._filler is not None:
+            self._filler.join()
+        with self._lock:
+            self._mappings.clear()
+            self._memory.clear()
 
     def _fill(self) -> None:
         """So that later answers need not pay for the pages that they are the first to use.
@@ -65,10 +77,17 @@ class LazyCache(TorchFunctionMode):
         """
         for start, size in self._mappings:
             for offset in range(0, size, FILL_BYTES):
-                while self._is_in_step or time.monotonic() < self._idle_since + REST_SECONDS:
-                    time.sleep(REST_SECONDS)
+                if not self._wait_for_rest():
+                    return
                 if not populate(start + offset, min(FILL_BYTES, size - offset)):
                     return  # An older kernel: pages come when they are used.
+
+    def _wait_for_rest(self) -> bool:
+        """Returns when the engine rests; false when there is nothing to make ready any more."""
+        while self._is_in_step or time.monotonic() < self._idle_since + REST_SECONDS:
+            if self._closed.wait(REST_SECONDS):
+                return False
+        return not self._closed.is_set()
 
     def _map(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
         """The tensor; None for a call of another form than the allocation's: one size in bytes, on the CPU."""

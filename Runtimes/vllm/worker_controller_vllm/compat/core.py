@@ -8,6 +8,7 @@ from typing import Any
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback
 from worker_controller_vllm.compat.cache import LazyCache
 from worker_controller_vllm.compat.loading import fast_loading
+from worker_controller_vllm.lease_client import Home
 from worker_controller_vllm.prepared import Prepared
 
 Mark = Callable[[str], None]
@@ -28,8 +29,11 @@ def run_core(
     output_socket: str,
     mark: Mark,
     count_step: Callable[[], None],
+    home: Home | None,
 ) -> None:
     """vLLM's own core, with known addresses instead of a handshake; serves until it is ended.
+
+    `home` is what a core leases its workers for; None: it computes itself.
 
     With one data-parallel rank the stock handshake tells the core these two addresses and nothing else, and tells the
     front end nothing (`AsyncLLM` with `client_addresses` waits for the core's ready message on the input socket).
@@ -90,15 +94,19 @@ def run_core(
         vllm_config=contents.config,
         local_client=True,
         handshake_address="",
-        executor_class=_executor_maker(contents, mark),
+        executor_class=_executor_maker(contents, mark, home),
         log_stats=log_stats_of(contents.engine_args),
     )
 
 
-def _executor_maker(contents: Prepared, mark: Mark) -> Callable[[Any], Any]:
+def _executor_maker(contents: Prepared, mark: Mark, home: Home | None) -> Callable[[Any], Any]:
     """What the core calls for its executor: the template's, where there is one."""
     from vllm.v1.executor import Executor
 
+    if home is not None:
+        from worker_controller_vllm.compat.remote_executor import of_core
+
+        return of_core(home, mark)
     executor = contents.executor
     if executor is None:
         return _marking_executor(Executor.get_class(contents.config), mark)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback, vllm_version
+from worker_controller_vllm.lease_client import PARK, UNPARK
 
 
 def log_server_start(args: Namespace) -> None:
@@ -156,6 +157,20 @@ def death_of(engine: Any) -> Callable[[], bool]:
 
     engine.shutdown = shutdown
     return lambda: engine.errored and not in_order.is_set()
+
+
+async def park(engine: Any) -> None:
+    """Has the engine give its workers back. No request may be in it; what it remembers of earlier ones goes too."""
+    if not await engine.reset_prefix_cache():
+        raise RuntimeError("requests still hold parts of the KV cache")
+    await engine.reset_mm_cache()
+    await engine.reset_encoder_cache()
+    await engine.collective_rpc(PARK)
+
+
+async def unpark(engine: Any) -> None:
+    """Has a parked engine lease workers, which load the model and make the same KV cache again."""
+    await engine.collective_rpc(UNPARK)
 
 
 async def build_application(engine: Any, args: Namespace, tasks: tuple[str, ...]) -> Any:

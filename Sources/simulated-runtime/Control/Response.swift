@@ -1,0 +1,14 @@
+import ControlProtocol
+
+/// What a process does with a request of its controller.
+enum Response: Sendable {
+    case now(ControlMessage)
+    /// It takes a while: other requests are answered meanwhile. If it gives nil there is never an answer.
+    case later(@Sendable () async -> ControlMessage?)
+    /// This role does not take the request.
+    case notTaken
+
+    static func failed(_ id: Int, _ reason: String) -> Response {
+        .now(.failed(Failed(re: id, reason: reason)))
+    }
+}
