@@ -15,10 +15,10 @@ extension Integration {
                 }
                 // What is made once is made in the first.
                 for number in 0..<2 { try await cycle(number) }
-                // Controller, zygote, front end, core and worker.
-                let before = try await controller.usage(atRestWith: 5, workers: 1)
+                // Controller, zygote, front end and core.
+                let before = try await controller.usage(atRestWith: 4)
                 for number in 0..<30 { try await cycle(number) }
-                let after = try await controller.usage(atRestWith: 5, workers: 1)
+                let after = try await controller.usage(atRestWith: 4)
                 // Its own and the client's connections come and go; one that is lost in each cycle would make thirty.
                 #expect(after.descriptors < before.descriptors + 10)
             }
@@ -26,8 +26,8 @@ extension Integration {
 
         @Test func nothingGrowsWithTemplatesAndSleep() async throws {
             try await withController(.init([TestModel("alpha"), TestModel("beta")])) { controller in
-                // Controller, zygote, two templates, three pairs, and a worker.
-                let processes = 11
+                // Controller, zygote, two templates, and three pairs.
+                let processes = 10
                 let models = ["alpha", "beta"]
                 func ask(_ engine: EngineState, _ number: Int) async throws {
                     let answer = try await controller.ask(engine.model, "n\(number)", tokens: 2).succeeded().answer()
@@ -47,11 +47,11 @@ extension Integration {
                 }
                 for model in models { try await controller.awaitTemplate(of: model) }
                 for number in 0..<2 { try await unloadCycle(number) }
-                let before = try await controller.usage(atRestWith: processes, workers: 1)
+                let before = try await controller.usage(atRestWith: processes)
                 for number in 0..<100 { try await unloadCycle(number) }
                 for model in models { _ = try await controller.sleep(model) }
                 for number in 0..<100 { try await sleepCycle(number) }
-                let after = try await controller.usage(atRestWith: processes, workers: 1)
+                let after = try await controller.usage(atRestWith: processes)
                 #expect(after.descriptors < before.descriptors + 10)
                 #expect(try await controller.engines().isEmpty)
             }
@@ -76,5 +76,42 @@ extension Integration {
         private static func size(_ file: String) -> Int {
             (try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? Int ?? 0
         }
+    }
+}
+
+/// What a controller holds, its idle pairs included.
+private struct Usage {
+    let descriptors: Int
+    let processes: Int
+    let zombies: Int
+    let temporaryFolders: Int
+    let records: Int
+    let sockets: Int
+
+    /// Of all but the controller there is a record; all but these two, the zygote and it, have a folder.
+    func isAtRest(with count: Int) -> Bool {
+        (processes, zombies, temporaryFolders, records, sockets) == (count, 0, count - 2, count - 1, 0)
+    }
+}
+
+extension RunningController {
+    fileprivate func usage(atRestWith processes: Int) async throws -> Usage {
+        try await eventually("only \(processes) processes are there, and no trace of others") {
+            let usage = try usage()
+            return usage.isAtRest(with: processes) ? usage : nil
+        }
+    }
+
+    private func usage() throws -> Usage {
+        let processes = folder.processes
+        let ours = Set(processes.map(\.pid))
+        return Usage(
+            descriptors: try openDescriptors(), processes: processes.count,
+            zombies: ProcessTable.all().count { $0.state == "Z" && ours.contains($0.parent) },
+            temporaryFolders: try entries("t"), records: try entries("processes"), sockets: try entries("f"))
+    }
+
+    private func entries(_ name: String) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "\(folder.runDirectory)/\(name)").count
     }
 }

@@ -4,7 +4,9 @@ extension Scheduler {
     /// Takes its place in the line.
     mutating func externalAsked(_ request: ExternalRequest, _ runtime: RuntimeName) {
         guard !isShuttingDown else { return refuse(request, "the controller is shutting down") }
-        let own = engines.values.first { $0.external?.message.executor == request.message.executor }
+        let own = engines.values.first {
+            $0.external?.message.executor == request.message.executor && $0.phase != .stopping
+        }
         if let own { return refuse(request, "its executor has \(own.id) already, or waits for it") }
         let (id, generation) = nextEngine()
         var engine = EngineRecord(id: id, generation: generation, model: "", queuedAt: now)
