@@ -86,9 +86,7 @@ def test_no_more_threads_than_the_environment_allows(
     assert counts == [wanted, wanted]
 
 
-def test_the_given_environment_comes_before_the_process_own(
-    counts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_given_environment_comes_before_the_process_own(counts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     use_threads([], {"OMP_NUM_THREADS": "2"})
     assert counts == [2]
