@@ -105,7 +105,7 @@ package final class RunningController {
     private func rest(of model: String) -> StartTier? { models.first { $0.name == model }?.rest }
 
     /// Whether as many pairs as are kept have all answered, of every template and of those that any model can have; and where
-    /// models need them, as many workers to be leased, none of them on its way back.
+    /// models need them, as many workers to be leased, none of them on its way back or to its end.
     package func isPoolFull() throws -> Bool {
         // Nil: those that any model can have.
         let sources: Set<String?> = Set(models.map { $0.rest == .cold ? nil : $0.name })
@@ -114,7 +114,7 @@ package final class RunningController {
             workers.count { $0.role == role && $0.state == "idle" && $0.model == source } >= idleWorkers
         }
         let isAnyOnItsWay = workers.contains {
-            $0.state == "starting" || $0.role == Self.leasedRole && $0.state == "resetting"
+            $0.state == "starting" || $0.role == Self.leasedRole && !["idle", "leased"].contains($0.state)
         }
         let areWorkersNeeded = models.contains { $0.workers > 0 }
         return !isAnyOnItsWay && sources.allSatisfy { isFull("core", $0) && isFull("front_end", $0) }
