@@ -7,7 +7,8 @@ LARGE_MODEL := models/random-3gb
 RELEASE := .build/release
 SWIFT_TEST := swift test --skip-build
 
-.PHONY: run setup build lint test test-fast test-real build-tests bench-cold-start clean
+.PHONY: run setup build lint test test-fast test-real build-tests bench-cold-start bench-executor large-model \
+	clean
 
 ## Sets up what is missing, serves worker-controller.yaml, asks the demo model a question, and serves on until Ctrl-C.
 run: setup build
@@ -44,10 +45,18 @@ test-real: setup build-tests
 
 ## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 40 minutes and 3 GB
 ## of disk for a model with random weights.
-bench-cold-start: setup
-	@$(PYTHON) -m worker_controller_vllm.random_model $(LARGE_MODEL) --gigabytes 3 --tokenizer $(MODEL)
+bench-cold-start: setup large-model
 	swift build -c release
 	$(RELEASE)/cold-start-benchmark
+
+## Leased workers against vLLM's own executors, their leases and what is left of them, with the same models; the longest part
+## are 20,000 cycles of the simulated runtime.
+bench-executor: setup large-model
+	swift build -c release
+	$(RELEASE)/executor-benchmark
+
+large-model: setup
+	@$(PYTHON) -m worker_controller_vllm.random_model $(LARGE_MODEL) --gigabytes 3 --tokenizer $(MODEL)
 
 clean:
 	rm -rf .build run

@@ -81,11 +81,15 @@ let package = Package(
                 "CPlatform", "ControlProtocol", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), argumentParser,
             ],
             swiftSettings: settings),
-        .executableTarget(
-            name: "cold-start-benchmark",
-            dependencies: ["CPlatform", argumentParser],
-            path: "Benchmarks/ColdStart",
+        .target(
+            name: "BenchmarkSupport", dependencies: ["CPlatform", argumentParser], path: "Benchmarks/Support",
             swiftSettings: settings),
+        .executableTarget(
+            name: "cold-start-benchmark", dependencies: ["BenchmarkSupport", argumentParser],
+            path: "Benchmarks/ColdStart", swiftSettings: settings),
+        .executableTarget(
+            name: "executor-benchmark", dependencies: ["BenchmarkSupport", argumentParser],
+            path: "Benchmarks/Executor", swiftSettings: settings),
 
         .target(
             name: "TestSupport", dependencies: ["CPlatform", httpClient], path: "Tests/TestSupport",
@@ -115,7 +119,9 @@ let package = Package(
                 "Gateway", "Scheduling", nio("NIOEmbedded"), nio("NIOPosix"), nio("NIOHTTP1"), logging,
             ],
             swiftSettings: settings),
-        .testTarget(name: "BenchmarkTests", dependencies: ["cold-start-benchmark"], swiftSettings: settings),
+        .testTarget(
+            name: "BenchmarkTests",
+            dependencies: ["BenchmarkSupport", "cold-start-benchmark", "executor-benchmark"], swiftSettings: settings),
         .testTarget(
             name: "SimulatedRuntimeTests",
             dependencies: ["simulated-runtime", "ControlProtocol", "CPlatform", nio("NIOCore")],

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkSupport
 import Foundation
 
 @main
@@ -10,24 +11,9 @@ struct ColdStartBenchmark: ParsableCommand {
         discussion:
             "Exit status: 0 if everything was reached, 1 if something was missed or failed. --quick judges nothing.")
 
-    @Option(help: "The controller.")
-    var controller = ".build/release/worker-controller"
-    @Option(help: "The simulated runtime.")
-    var simulatedRuntime = ".build/release/simulated-runtime"
-    @Option(help: "The Python whose environment has vLLM and worker_controller_vllm.")
-    var python = ".venv/bin/python"
-    @Option(help: "The folder of the small model.")
-    var model = "models/SmolLM2-135M-Instruct"
-    @Option(help: "The folder of the large model, of random weights.")
-    var largeModel = "models/random-3gb"
-    @Option(help: "The folder for the JSON file.")
-    var output = "Benchmarks/results"
+    @OptionGroup var common: CommonOptions
     @Option(help: "What to measure, with commas between.")
-    var parts = PartList(parts: Part.allCases)
-    @Flag(help: "A few samples of everything, to see that it works.")
-    var quick = false
-    @Option(help: "Orders of starts, pairs and prompts; a random one without it.")
-    var seed: UInt64?
+    var parts = NameList<Part>()
     @Option(help: "Counted stock starts of each model (\(Plan.full.stockStarts)), after one that is discarded.")
     var stockStarts: Int?
     @Option(help: "Counted starts of each kind (\(Plan.full.cycles)), after one that is discarded.")
@@ -44,7 +30,7 @@ struct ColdStartBenchmark: ParsableCommand {
     var driftCycles: Int?
 
     private var plan: Plan {
-        let base = quick ? Plan.quick : .full
+        let base = common.quick ? Plan.quick : .full
         let blocks = blocks ?? base.blocks
         return Plan(
             stockStarts: stockStarts ?? base.stockStarts, cycles: cycles ?? base.cycles,
@@ -53,10 +39,7 @@ struct ColdStartBenchmark: ParsableCommand {
     }
 
     func validate() throws {
-        let counts = [stockStarts, cycles, refills, blocks, maxBlocks, pairs, driftCycles].compactMap(\.self)
-        guard counts.allSatisfy({ (1...100_000).contains($0) }) else {
-            throw ValidationError("Every count is from 1 to 100000.")
-        }
+        try CommonOptions.check(counts: [stockStarts, cycles, refills, blocks, maxBlocks, pairs, driftCycles])
         guard plan.blocks >= 2 else { throw ValidationError("There is no interval of fewer than two blocks.") }
         guard plan.driftCycles >= 2 * Trend.fewestSamples else {
             throw ValidationError("There is no trend of fewer than \(2 * Trend.fewestSamples) cycles.")
@@ -64,58 +47,18 @@ struct ColdStartBenchmark: ParsableCommand {
     }
 
     func run() throws {
-        let programs = BenchmarkRun.Programs(
-            controller: try absolute(controller), simulatedRuntime: try absolute(simulatedRuntime),
-            python: try absolute(python))
+        let session = try BenchmarkSession(common)
         let plan = plan
-        let smollm2 = Subject.smollm2(try absolute(model), isQuick: quick, plan)
-        let large = Subject.large(try largeFolder(), plan)
-        let watch = Interruption.watch()
-        defer { withExtendedLifetime(watch) {} }
-        let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
-        Progress.say("seed \(seed)")
-        var report = Report(
-            command: CommandLine.arguments, date: Date(), seed: seed, isQuick: quick, plan: plan, parts: parts.parts,
-            machine: .current())
-        let workspace = try Workspace()
-        do {
+        let smollm2 = Subject.smollm2(try common.smallFolder, isQuick: common.quick, plan)
+        let isLargeNeeded = !Set(parts.names).isDisjoint(with: [.large, .memory])
+        let large = Subject.large(try common.largeFolder(isNeeded: isLargeNeeded), plan)
+        let report = Report(
+            command: CommandLine.arguments, date: Date(), seed: session.seed, isQuick: common.quick, plan: plan,
+            parts: parts.names, machine: .current())
+        try session.run(report) { bed, report in
             var run = BenchmarkRun(
-                workspace: workspace, programs: programs, smollm2: smollm2, large: large,
-                generator: SeededGenerator(seed: seed))
+                bed: bed, smollm2: smollm2, large: large, generator: SeededGenerator(seed: session.seed))
             try run.measure(&report)
-        } catch {
-            report.failure = "\(error)"
         }
-        report.leftovers = workspace.endAll().count
-        let path = try report.write(to: output)
-        print(report.tables)
-        print("\nEvery sample: \(path)")
-        fflush(nil)
-        if let failure = report.failure {
-            Progress.say("\(failure)\nThe logs are in \(workspace.folder).")
-            throw ExitCode.failure
-        }
-        workspace.remove()
-        guard quick || report.bars.allSatisfy(\.isMet) else { throw ExitCode.failure }
-    }
-
-    private func absolute(_ path: String) throws -> String {
-        let absolute = URL(fileURLWithPath: path).path
-        guard FileManager.default.fileExists(atPath: absolute) else {
-            throw BenchmarkError("There is no \(absolute). `make setup build` makes what the benchmark needs.")
-        }
-        return absolute
-    }
-
-    /// It has to be there only where it is measured.
-    private func largeFolder() throws -> String {
-        let folder = URL(fileURLWithPath: largeModel).path
-        let isNeeded = !Set(parts.parts).isDisjoint(with: [.large, .memory])
-        guard !isNeeded || FileManager.default.fileExists(atPath: folder + "/config.json") else {
-            throw BenchmarkError(
-                "There is no model \(folder). Make it once: \(python) -m worker_controller_vllm.random_model "
-                    + "\(largeModel) --gigabytes 3 --tokenizer \(model)")
-        }
-        return folder
     }
 }

@@ -1,26 +1,6 @@
-import ArgumentParser
-
 /// What can be measured alone.
 enum Part: String, CaseIterable, Codable {
     case relay, smollm2, large, memory, drift, eight
-}
-
-/// The value of `--parts`.
-struct PartList: ExpressibleByArgument {
-    let parts: [Part]
-
-    init(parts: [Part]) { self.parts = parts }
-
-    /// Names with commas between; nil if one of them is none.
-    init?(argument: String) {
-        let named = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-            Part(rawValue: String($0))
-        }
-        guard named.allSatisfy({ $0 != nil }) else { return nil }
-        self.init(parts: Part.allCases.filter(named.contains))
-    }
-
-    var defaultValueDescription: String { parts.map(\.rawValue).joined(separator: ",") }
 }
 
 /// How often everything is measured, what is discarded left out.

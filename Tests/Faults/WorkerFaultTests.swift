@@ -18,7 +18,7 @@ extension Faults {
                 #expect(reply.status == 503)
                 let error = try reply.error()
                 #expect(error.code == "start_failed")
-                #expect(error.message.contains("its worker 0 (\(hanging.id))"), "\(error.message)")
+                #expect(error.message.contains("its worker 0 of rank 0 (\(hanging.id))"), "\(error.message)")
                 #expect(error.message.contains("did not"), "\(error.message)")
 
                 // Another one is there for the next start.

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// Whether the engines of all tiers answer as the stock server does, greedily, prompts sent one after another.
 struct AnswersPart {
     static let tokens = 64
@@ -27,7 +29,7 @@ struct AnswersPart {
             }
             result.prompts += 1
         }
-        Progress.say("\(result.prompts) prompts: \(result.differences.count) answers differ from stock's")
+        Commentary.say("\(result.prompts) prompts: \(result.differences.count) answers differ from stock's")
         return result
     }
 

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// Whether starts get slower or memory grows: one model is loaded, asked and unloaded, another woken, asked and put to sleep, in turn.
 struct DriftPart {
     struct Cycle: Codable {
@@ -37,8 +39,8 @@ struct DriftPart {
         for number in 0..<plan.driftCycles {
             let cycle = try cycle(Self.tiers[number % Self.tiers.count])
             result.cycles.append(cycle)
-            Progress.say(
-                "cycle \(number + 1), \(cycle.tier): \(Progress.milliseconds(cycle.firstTokenMs)), "
+            Commentary.say(
+                "cycle \(number + 1), \(cycle.tier): \(Commentary.milliseconds(cycle.firstTokenMs)), "
                     + "\(cycle.proportionalBytes / 1_000_000) MB")
         }
         return result
@@ -52,9 +54,7 @@ struct DriftPart {
         } else {
             try controller.management.load(model)
         }
-        let exchange = try StreamingExchange.run(
-            ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8), to: controller.endpoint,
-            by: .now + .seconds(60))
+        let exchange = try controller.ask(model)
         let milliseconds = exchange.start.milliseconds(since: start) + (try exchange.firstTokenMilliseconds)
         let found = try controller.engine(of: model).startTier ?? "none"
         guard found == tier.rawValue else {

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// Eight models with templates, and a ninth whose template is withheld.
 struct EightPart {
     struct Result: Codable {
@@ -70,7 +72,7 @@ struct EightPart {
         let controller = try start("eight", templated + [ninth])
         try controller.waitUntilReady(for: .seconds(600), every: .milliseconds(100))
         result.readyMs = Instant.now.milliseconds(since: controller.start)
-        Progress.say("eight templates ready after \(Progress.milliseconds(result.readyMs))")
+        Commentary.say("eight templates ready after \(Commentary.milliseconds(result.readyMs))")
         try controller.settle()
         let processes = controller.processes
         result.readyProcesses = processes.count
@@ -130,11 +132,10 @@ struct EightPart {
     }
 
     private func firstToken(of model: String, _ tier: StartTier, at controller: RunningController) throws -> Double {
-        let request = ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8)
-        let exchange = try StreamingExchange.run(request, to: controller.endpoint, by: .now + .seconds(300))
+        let exchange = try controller.ask(model)
         try exchange.expect(tier)
         let milliseconds = try exchange.firstTokenMilliseconds
-        Progress.say("\(model), \(tier): \(Progress.milliseconds(milliseconds))")
+        Commentary.say("\(model), \(tier): \(Commentary.milliseconds(milliseconds))")
         return milliseconds
     }
 }

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// What each process of one model owns beyond what it shares, by the kernel's accounting.
 struct MemoryPart {
     struct Result: Codable {
@@ -31,7 +33,7 @@ struct MemoryPart {
         let model = try controller.model(.warm)
         try controller.settle()
         try Interruption.sleep(Self.rest)
-        var result = Result(weightBytes: try subject.weightBytes)
+        var result = Result(weightBytes: try subject.folder.weightBytes)
         guard let template = try controller.state(of: model).template?.privateBytes else {
             throw BenchmarkError("GET /models does not show what the template of '\(model)' owns.")
         }
@@ -68,8 +70,7 @@ struct MemoryPart {
     }
 
     private func ask(_ model: String, _ tier: StartTier) throws -> ManagementClient.Engine {
-        let request = ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8)
-        try StreamingExchange.run(request, to: controller.endpoint, by: .now + .seconds(300)).expect(tier)
+        try controller.ask(model).expect(tier)
         return try controller.engine(of: model)
     }
 }

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// How soon the pool is full again when an engine has taken its processes. In cycles of its own, because whoever asks every
 /// 10 ms disturbs what is timed elsewhere.
 struct RefillPart {
@@ -25,7 +27,7 @@ struct RefillPart {
             try exchange.finish(by: .now + .seconds(300))
             let milliseconds = full.milliseconds(since: exchange.start)
             result.refillMs.append(milliseconds)
-            Progress.say("pool full again after \(Progress.milliseconds(milliseconds))")
+            Commentary.say("pool full again after \(Commentary.milliseconds(milliseconds))")
         }
         return result
     }

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// (c) and (d): a loaded model through the gateway and at the front end's own socket, in turn.
 struct RelayPart {
     struct Pair: Codable {

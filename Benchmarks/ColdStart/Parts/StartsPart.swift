@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// The first streamed token of a stock server from its start, and of a gateway whose model rests in each of its tiers.
 struct StartsPart {
     struct StockStart: Codable {
@@ -27,8 +29,7 @@ struct StartsPart {
         func ratio(_ tier: StartTier) -> StartRatio? { StartRatio(stock: stockMs, ours: milliseconds(tier)) }
     }
 
-    let workspace: Workspace
-    let python: String
+    let bed: TestBed
     let subject: Subject
     let controller: RunningController
     let plan: Plan
@@ -52,10 +53,10 @@ struct StartsPart {
     }
 
     private func startStock(isDiscarded: Bool, _ result: inout Result) throws {
-        try subject.readFiles()
+        try subject.folder.readFiles()
         try controller.settle()
         let stock = try StockServer(
-            workspace, python: python, model: subject.folder,
+            bed.workspace, python: bed.programs.python, model: subject.folder.path,
             log: "stock-\(subject.name)-\(result.stockStarts.count)")
         let request = ChatRequest(model: stock.model, prompt: Prompts.standard, maxTokens: 8)
         let milliseconds = try stock.firstTokenMilliseconds(request)
@@ -65,49 +66,26 @@ struct StartsPart {
         }
         try stock.end()
         result.stockStarts.append(StockStart(firstTokenMs: milliseconds, isDiscarded: isDiscarded))
-        Progress.say(
-            "\(subject.name), stock: \(Progress.milliseconds(milliseconds))\(isDiscarded ? ", discarded" : "")")
+        Commentary.say(
+            "\(subject.name), stock: \(Commentary.milliseconds(milliseconds))\(isDiscarded ? ", discarded" : "")")
     }
 
     private func cycle(_ tier: StartTier, isDiscarded: Bool, _ result: inout Result) throws {
         let model = try controller.model(tier)
-        try subject.readFiles()
+        try subject.folder.readFiles()
         try controller.settle()
-        let exchange = try StreamingExchange.run(
-            ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8), to: controller.endpoint,
-            by: .now + .seconds(300))
+        let exchange = try controller.ask(model)
         try exchange.expect(tier)
         if isDiscarded {
             result.threads[tier] = try ComputeThreads.count(
-                of: model, at: controller.endpoint, processes: controller.engine(of: model).pids,
+                of: model, at: controller.endpoint, processes: controller.processes(of: model),
                 tokens: subject.decodeTokens)
         }
         let milliseconds = try exchange.firstTokenMilliseconds
         result.cycles.append(
             Cycle(
-                tier: tier, firstTokenMs: milliseconds,
-                stages: TimedStage.parse(exchange.parser.headers["server-timing"] ?? ""), isDiscarded: isDiscarded))
-        Progress.say(
-            "\(subject.name), \(tier): \(Progress.milliseconds(milliseconds))\(isDiscarded ? ", discarded" : "")")
-    }
-}
-
-extension StreamingExchange {
-    /// - Throws: if the answer came from a start of another kind.
-    func expect(_ tier: StartTier) throws {
-        let found = parser.headers["x-start-tier"] ?? "none"
-        guard found == tier.rawValue else {
-            throw BenchmarkError("A request for a model that was \(tier) found the tier '\(found)'.")
-        }
-    }
-}
-
-extension ComputeThreads {
-    /// Of a loaded model, while it decodes.
-    static func count(of model: String, at endpoint: Endpoint, processes: [Int], tokens: Int) throws -> Int {
-        let request = ChatRequest(model: model, prompt: Prompts.standard, maxTokens: tokens, ignoresEnd: true)
-        return try count(in: processes) {
-            _ = try StreamingExchange.run(request, to: endpoint, by: .now + .seconds(120))
-        }
+                tier: tier, firstTokenMs: milliseconds, stages: exchange.stages, isDiscarded: isDiscarded))
+        Commentary.say(
+            "\(subject.name), \(tier): \(Commentary.milliseconds(milliseconds))\(isDiscarded ? ", discarded" : "")")
     }
 }

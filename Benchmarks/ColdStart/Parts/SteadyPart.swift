@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// Decode speed and the first token of further requests: our engines through the gateway, and a stock server.
 struct SteadyPart {
     struct Side: Codable {
@@ -71,7 +73,7 @@ struct SteadyPart {
             let block = try block(&generator)
             result.blocks.append(block)
             let ours = sides.tiers.compactMap { tier in block.gateway[tier].map { "\(tier) \(Self.describe($0))" } }
-            Progress.say(
+            Commentary.say(
                 "\(sides.subject.name), block \(result.blocks.count): stock \(Self.describe(block.stock)); "
                     + ours.joined(separator: "; "))
         }
@@ -111,7 +113,7 @@ struct SteadyPart {
     }
 
     private static func describe(_ side: Side) -> String {
-        let first = Statistics.median(side.firstTokenMs).map(Progress.milliseconds) ?? ""
+        let first = Statistics.median(side.firstTokenMs).map(Commentary.milliseconds) ?? ""
         return "\(TextTable.number(side.tokensPerSecond, digits: 1)) tokens/s, \(first)"
     }
 }

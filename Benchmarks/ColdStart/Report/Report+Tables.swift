@@ -1,8 +1,9 @@
+import BenchmarkSupport
+
 extension Report {
-    /// The tables that a run prints.
     var tables: String {
         let ofSubjects = subjects.flatMap { name, result in result.tables(name) }
-        let others = [relayTable, memoryTable, driftTable, eightTable, reached]
+        let others = [relayTable, memoryTable, driftTable, eightTable, barTable]
         return (ofSubjects + others).filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
@@ -77,17 +78,5 @@ extension Report {
             All templates ready \(TextTable.number(eight.readyMs / 1000, digits: 1)) s after the controller's start
             Memory of all \(eight.readyProcesses) processes then: \(memory[1]) MB; without any template: \(memory[0]) MB
             """
-    }
-
-    private var reached: String {
-        var table = TextTable(["To be reached", "measured", "wanted", ""])
-        for bar in bars {
-            table.add([
-                bar.name, TextTable.number(bar.measured, digits: 3),
-                "\(bar.direction.rawValue) \(TextTable.number(bar.limit, digits: 2)) \(bar.unit)",
-                bar.isMet ? "met" : "MISSED",
-            ])
-        }
-        return table.text
     }
 }

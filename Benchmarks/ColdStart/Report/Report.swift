@@ -1,7 +1,10 @@
+import BenchmarkSupport
 import Foundation
 
-/// Everything that a run found out; written as JSON.
-struct Report: Codable {
+/// Everything that a run found out.
+struct Report: Codable, BenchmarkReport {
+    static let name = "cold-start"
+
     let command: [String]
     let date: Date
     let seed: UInt64
@@ -18,9 +21,7 @@ struct Report: Codable {
     var memory: [String: MemoryPart.Result] = [:]
     var drift: DriftPart.Result?
     var eight: EightPart.Result?
-    /// What was still running when everything had been ended.
     var leftovers = 0
-    /// Why the run did not come to its end.
     var failure: String?
 
     /// Those that were measured, with their names.
@@ -30,28 +31,16 @@ struct Report: Codable {
         }
     }
 
-    /// - Returns: the path of the file.
-    func write(to folder: String) throws -> String {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        let name = date.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        let path = "\(folder)/cold-start-\(name).json"
-        try encoder.encode(Document(report: self)).write(to: URL(fileURLWithPath: path))
-        return path
-    }
+    var document: Document { Document(report: self) }
 
-    /// The report and what follows from it.
-    private struct Document: Encodable {
+    struct Document: Encodable {
         struct Ratios: Encodable {
             let start: StartRatio?
             let decode: RatioInterval?
             let firstToken: RatioInterval?
         }
 
-        let report: Report
+        fileprivate let report: Report
 
         enum CodingKeys: String, CodingKey {
             case bars, ratios, trends

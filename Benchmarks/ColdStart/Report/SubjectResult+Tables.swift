@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 extension SubjectResult {
     /// - Parameter name: the model's, for the tables' heads.
     func tables(_ name: String) -> [String] {
@@ -21,7 +23,9 @@ extension SubjectResult {
             guard let ratio = starts.ratio(tier) else { continue }
             let values = [ratio.median, ratio.p90, ratio.fastestStock].map { TextTable.number($0, digits: 1) }
             let threads = starts.threads[tier].map { "\($0) and \(starts.stockThreads)" } ?? ""
-            table.add([tier.rawValue, values[0], Self.ends(ratio.interval, digits: 1), values[1], values[2], threads])
+            table.add([
+                tier.rawValue, values[0], TextTable.ends(ratio.interval, digits: 1), values[1], values[2], threads,
+            ])
         }
         return table.isEmpty ? "" : table.text
     }
@@ -31,7 +35,7 @@ extension SubjectResult {
             let cycles = starts?.cycles(tier) ?? []
             var table = TextTable(
                 ["\(name): stages of a start from '\(tier)', some at the same time (ms)"] + TextTable.sampleColumns)
-            for (stage, milliseconds) in Self.stages(of: cycles) { table.add(stage, milliseconds) }
+            for (stage, milliseconds) in StageTimes.byStage(cycles.map(\.stages)) { table.add(stage, milliseconds) }
             table.add(
                 "first token after the queue",
                 cycles.compactMap { cycle in
@@ -39,17 +43,6 @@ extension SubjectResult {
                 })
             return table.isEmpty ? "" : table.text
         }
-    }
-
-    /// In the order in which they were first told.
-    static func stages(of cycles: [StartsPart.Cycle]) -> [(stage: String, milliseconds: [Double])] {
-        var order: [String] = []
-        var times: [String: [Double]] = [:]
-        for stage in cycles.flatMap(\.stages) {
-            if times[stage.stage] == nil { order.append(stage.stage) }
-            times[stage.stage, default: []].append(stage.milliseconds)
-        }
-        return order.map { ($0, times[$0] ?? []) }
     }
 
     private func steadyState(_ name: String) -> String {
@@ -70,7 +63,7 @@ extension SubjectResult {
                 what, interval in
                 interval.map {
                     "\(tier) / stock, \(what): \(TextTable.number($0.ratio, digits: 3)), 95 % interval "
-                        + "\(Self.ends($0, digits: 3)) (\($0.pairs) blocks)"
+                        + "\(TextTable.ends($0, digits: 3)) (\($0.pairs) blocks)"
                 }
             }
         }
@@ -88,10 +81,5 @@ extension SubjectResult {
         return
             "\(name): answers to \(answers.prompts) prompts of up to \(AnswersPart.tokens) tokens, against stock's: "
             + tiers.joined(separator: ", ")
-    }
-
-    private static func ends(_ interval: RatioInterval?, digits: Int) -> String {
-        guard let interval else { return "-" }
-        return [interval.lower, interval.upper].map { TextTable.number($0, digits: digits) }.joined(separator: " to ")
     }
 }

@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// A stock server and our engines of the same weights, each started from another tier; all are loaded at the same time, and all but
 /// one idle.
 struct SideBySide {
@@ -7,12 +9,14 @@ struct SideBySide {
     /// Those whose engines are loaded.
     private(set) var tiers: [StartTier]
 
-    init(workspace: Workspace, python: String, subject: Subject, controller: RunningController) throws {
+    init(bed: TestBed, subject: Subject, controller: RunningController) throws {
         self.subject = subject
         self.controller = controller
         tiers = subject.tiers
         try controller.settle()
-        stock = try StockServer(workspace, python: python, model: subject.folder, log: "stock-\(subject.name)-steady")
+        stock = try StockServer(
+            bed.workspace, python: bed.programs.python, model: subject.folder.path,
+            log: "stock-\(subject.name)-steady")
         _ = try stock.firstTokenMilliseconds(ChatRequest(model: stock.model, prompt: Prompts.standard, maxTokens: 8))
         for tier in tiers {
             let model = try controller.model(tier)
@@ -22,8 +26,7 @@ struct SideBySide {
                 throw BenchmarkError("'\(model)' was loaded from the tier '\(found)', not '\(tier)'.")
             }
             // As stock was asked, so that all have the same in their prefix caches.
-            let request = ChatRequest(model: model, prompt: Prompts.standard, maxTokens: 8)
-            _ = try StreamingExchange.run(request, to: controller.endpoint, by: .now + .seconds(120))
+            _ = try controller.ask(model)
         }
     }
 
@@ -42,7 +45,7 @@ struct SideBySide {
         for tier in tiers {
             let model = try controller.model(tier)
             ours[tier] = try ComputeThreads.count(
-                of: model, at: controller.endpoint, processes: controller.engine(of: model).pids,
+                of: model, at: controller.endpoint, processes: controller.processes(of: model),
                 tokens: subject.decodeTokens)
         }
         return (stock, ours)

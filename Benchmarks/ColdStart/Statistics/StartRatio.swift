@@ -1,3 +1,5 @@
+import BenchmarkSupport
+
 /// How many times faster than stock's a kind of start is. Stock counts with its median, which is one number for all kinds.
 struct StartRatio: Codable, Equatable {
     /// Of both medians.

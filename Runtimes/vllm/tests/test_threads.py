@@ -47,6 +47,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     found: list[int] = []
     monkeypatch.setattr(threads, "set_thread_count", found.append)
     monkeypatch.setattr(threads, "threads_for", lambda processors: 1000 + len(processors))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     yield found
     os.sched_setaffinity(0, allowed)
 
@@ -70,3 +71,22 @@ def test_all_processors_are_no_pick(counts: list[int]) -> None:
     allowed = os.sched_getaffinity(0)
     use_threads(sorted(allowed))
     assert counts == [1000 + len(allowed)]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("3", 3), (" 7,2 ", 7), ("0", None), ("", None), ("many", None), ("99999", None)]
+)
+def test_no_more_threads_than_the_environment_allows(
+    counts: list[int], monkeypatch: pytest.MonkeyPatch, said: str, expected: int | None
+) -> None:
+    wanted = expected or 1000 + len(os.sched_getaffinity(0))
+    use_threads([], {"OMP_NUM_THREADS": said})
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    use_threads([])
+    assert counts == [wanted, wanted]
+
+
+def test_the_given_environment_comes_before_the_process_own(counts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    use_threads([], {"OMP_NUM_THREADS": "2"})
+    assert counts == [2]

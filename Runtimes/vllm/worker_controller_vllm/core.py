@@ -17,7 +17,7 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
     assignment = process.wait_for_assignment()
     try:
         config.name_process("EngineCore")
-        use_threads(assignment.cores)
+        use_threads(assignment.cores, assignment.environment)
         contents = prepare(assignment)
         process.stage_done("config")
         counter = _Counter()

@@ -34,7 +34,7 @@ class VllmPreparation:
         name_process("Template")
         self._device = order.device
         tqdm.monitor_interval = 0  # Progress bars would leave a thread behind.
-        use_threads(order.cores)
+        use_threads(order.cores, order.environment)
         socket = os.path.join(tempfile.gettempdir(), "unused.sock")
         made = engine_config.make(self._parser, order, socket)
         # A pool of threads that the tokenizer starts here would be dead in a child, which would wait for it for ever.

@@ -2,21 +2,25 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from worker_controller_vllm.compat.threads import set_thread_count, threads_for
 
+_LIMIT = "OMP_NUM_THREADS"
 
-def use_threads(cores: Sequence[int]) -> None:
+
+def use_threads(cores: Sequence[int], environment: Mapping[str, str] | None = None) -> None:
     """One thread for each of the picked processors; one for each physical core where none was picked.
 
-    For the computations that the calling thread starts, which goes to those processors.
+    For the computations that the calling thread starts, which goes to those processors. No more than the
+    `OMP_NUM_THREADS` of `environment` or else of this process, which counts in stock vLLM too.
     """
     allowed = os.sched_getaffinity(0)
     if cores:
         os.sched_setaffinity(0, cores)
     used = os.sched_getaffinity(0)
-    set_thread_count(threads_for(used) if used == allowed else len(used))
+    count = threads_for(used) if used == allowed else len(used)
+    set_thread_count(min(count, _limit({**os.environ, **(environment or {})}) or count))
 
 
 def move_helpers(cores: Iterable[int]) -> None:
@@ -35,3 +39,9 @@ def share_of(processors: Iterable[int], rank: int, size: int) -> list[int]:
     on the same processor cost seconds a token."""
     ordered = sorted(processors)
     return ordered[rank::size] or [ordered[rank % len(ordered)]]
+
+
+def _limit(environment: Mapping[str, str]) -> int | None:
+    # A list is for nested teams, of which there are none.
+    first = environment.get(_LIMIT, "").split(",")[0].strip()
+    return int(first) if first.isdecimal() else None

@@ -45,9 +45,9 @@ extension WorkerPool {
 
     /// Retires a leased worker; its lease is broken.
     mutating func giveUp(_ id: ProcessID, of lease: Lease, _ cause: Retirement.Cause, reason: String) {
-        let slot = workers[id]?.slot ?? 0
+        guard let worker = workers[id] else { return }
         retire(id, cause, reason: reason)
-        end(lease, .broken(reason: "its worker \(slot) (\(id)) \(reason)"))
+        end(lease, .broken(reason: "\(worker.title(in: lease)) \(reason)"))
     }
 
     mutating func revoke(_ engine: EngineID, _ generation: Generation) {

@@ -23,7 +23,7 @@ extension WorkerPool {
     mutating func gone(_ id: ProcessID, reason: String) {
         guard let worker = workers.removeValue(forKey: id) else { return }
         if case .leased(let lease, _) = worker.state {
-            end(lease, .broken(reason: "its worker \(worker.slot) (\(id)) is gone: \(reason)"))
+            end(lease, .broken(reason: "\(worker.title(in: lease)) is gone: \(reason)"))
         }
         if let lease = worker.lease { finishIfReturned(lease) }
     }
@@ -32,7 +32,7 @@ extension WorkerPool {
         guard let worker = workers[id], !worker.isRetired else { return }
         retire(id, .dismissed, reason: reason)
         if case .leased(let lease, _) = worker.state {
-            end(lease, .broken(reason: "its worker \(worker.slot) (\(id)) was dismissed: \(reason)"))
+            end(lease, .broken(reason: "\(worker.title(in: lease)) was dismissed: \(reason)"))
         }
     }
 

@@ -57,6 +57,12 @@ public struct WorkerRecord: Sendable, Equatable {
         }
     }
 
+    /// What it is to an engine, for people.
+    func title(in lease: Lease) -> String {
+        let rank = lease.rank(of: process).map { " of rank \($0)" } ?? ""
+        return "its worker \(slot)\(rank) (\(process))"
+    }
+
     public var isRetired: Bool { if case .retired = state { true } else { false } }
 }
 

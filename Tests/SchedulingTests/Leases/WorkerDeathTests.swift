@@ -10,7 +10,7 @@ import Testing
         let lease = try harness.grant(1, size: 3)
         try harness.grant(2)
         let decided = harness.send(.gone(workers[1], reason: "killed by signal 9"))
-        #expect(decided.ends == [.broken(reason: "its worker 1 (\(workers[1])) is gone: killed by signal 9")])
+        #expect(decided.ends == [.broken(reason: "its worker 1 of rank 1 (\(workers[1])) is gone: killed by signal 9")])
         #expect(decided.resets == [workers[0], workers[2]])
         #expect(decided.returned.isEmpty)
         #expect(harness.phase(of: 2) == .granted)
@@ -34,7 +34,7 @@ import Testing
         harness.register(1)
         harness.ask(1, size: 2)
         let reasons = harness.send(.gone(workers[0], reason: "killed")).reasons
-        #expect(reasons == ["the lease of e-1 is over: its worker 0 (\(workers[0])) is gone: killed"])
+        #expect(reasons == ["the lease of e-1 is over: its worker 0 of rank 0 (\(workers[0])) is gone: killed"])
     }
 
     @Test mutating func aSecondDeathBreaksNothingMore() throws {
@@ -57,7 +57,7 @@ import Testing
         try harness.grant(1, size: 2)
         let decided = harness.send(.dismiss(workers[0], reason: "shutdown"))
         #expect(decided.retired == [workers[0]])
-        #expect(decided.ends == [.broken(reason: "its worker 0 (\(workers[0])) was dismissed: shutdown")])
+        #expect(decided.ends == [.broken(reason: "its worker 0 of rank 0 (\(workers[0])) was dismissed: shutdown")])
         #expect(decided.resets == [workers[1]])
     }
 }
