@@ -22,6 +22,12 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+class Loader:
+    """Whose weights nobody loads here: tests/test_early_repacking.py does."""
+
+    def load_weights(self, model: torch.nn.Module, model_config: Any) -> None: ...
+
+
 class World:
     """vLLM's loader, as it was checked."""
 
@@ -37,6 +43,9 @@ class World:
             "vllm.model_executor.model_loader.base_loader",
             process_weights_after_loading=lambda: self.threads_at_process.append(torch.get_num_threads()),
         )
+        self.loader: Any = stand_in(
+            monkeypatch, "vllm.model_executor.model_loader.default_loader", DefaultModelLoader=Loader
+        ).DefaultModelLoader
         self.loading: Any = stand_in(
             monkeypatch, "vllm.model_executor.model_loader.utils", is_deferred_attention_layer=lambda layer: False
         )
@@ -91,17 +100,24 @@ def test_what_goes_wrong_in_a_layer_ends_the_loading(world: World) -> None:
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_vllm_is_as_it_was_afterwards(world: World, fails: bool) -> None:
-    stock = (world.layers.dispatch_cpu_unquantized_gemm, world.loading.is_deferred_attention_layer)
+    def functions() -> list[Any]:
+        return [
+            world.layers.dispatch_cpu_unquantized_gemm,
+            world.loading.is_deferred_attention_layer,
+            world.loader.load_weights,
+        ]
+
+    stock = functions()
     before = threading.active_count()
     try:
         with fast_loading():
-            assert world.layers.dispatch_cpu_unquantized_gemm is not stock[0]
+            assert all(now is not then for now, then in zip(functions(), stock, strict=True))
             world.repack("one")
             if fails:
                 raise OSError("a file that cannot be read")
     except OSError:
         assert fails
-    assert (world.layers.dispatch_cpu_unquantized_gemm, world.loading.is_deferred_attention_layer) == stock
+    assert functions() == stock
     assert threading.active_count() == before and torch.get_num_threads() == 2
 
 
@@ -113,7 +129,7 @@ def test_one_thread_has_nobody_to_share_with(world: World, caplog: pytest.LogCap
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("lacking", ["module", "repacking", "parameters", "question"])
+@pytest.mark.parametrize("lacking", ["module", "repacking", "parameters", "question", "loader"])
 def test_with_another_loader_vllm_repacks_as_ever(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lacking: str
 ) -> None:
@@ -124,8 +140,10 @@ def test_with_another_loader_vllm_repacks_as_ever(
         del world.layers.dispatch_cpu_unquantized_gemm
     elif lacking == "parameters":
         world.layers.dispatch_cpu_unquantized_gemm = lambda layer: None
-    else:
+    elif lacking == "question":
         del world.loading.is_deferred_attention_layer
+    else:
+        monkeypatch.setattr(world.loader, "load_weights", lambda self, model: None)
     found = dict(vars(world.layers))
     with caplog.at_level(logging.WARNING), fast_loading():
         assert dict(vars(world.layers)) == found

@@ -1,4 +1,4 @@
-"""Weights at memory speed: copied on one thread, and repacked side by side, each matrix on one."""
+"""Weights at memory speed: copied on one thread, and repacked side by side as they come, each matrix on one."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from worker_controller_vllm.compat import fallback
+from worker_controller_vllm.compat.early_repacking import EarlyRepacking
 from worker_controller_vllm.compat.threads import set_thread_count
 
 
@@ -23,7 +24,7 @@ def fast_loading() -> Iterator[None]:
     threads = torch.get_num_threads()
     try:
         from vllm.model_executor.layers import utils as layers
-        from vllm.model_executor.model_loader import base_loader
+        from vllm.model_executor.model_loader import base_loader, default_loader
         from vllm.model_executor.model_loader import utils as loading
 
         repack = layers.dispatch_cpu_unquantized_gemm
@@ -31,6 +32,9 @@ def fast_loading() -> Iterator[None]:
         process = base_loader.process_weights_after_loading
         if (names := list(inspect.signature(repack).parameters)) != ["layer", "remove_weight"]:
             raise AttributeError(f"dispatch_cpu_unquantized_gemm has parameters {names}")
+        load = default_loader.DefaultModelLoader.load_weights
+        if (names := list(inspect.signature(load).parameters)) != ["self", "model", "model_config"]:
+            raise AttributeError(f"load_weights has parameters {names}")
     except (ImportError, AttributeError) as error:
         fallback("copying and repacking weights side by side", error)
         threads = 1
@@ -45,15 +49,23 @@ def fast_loading() -> Iterator[None]:
     with _Repackers(threads) as repackers:
         set_thread_count(1)
         base_loader.process_weights_after_loading = process_on_all_threads
-        layers.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: repackers.submit(
-            lambda: repack(layer, remove_weight)
+        early = EarlyRepacking(repackers.submit, repack, threads)
+        layers.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: (
+            early.has(layer) or repackers.submit(lambda: repack(layer, remove_weight))
         )
+
+        def load_and_repack(loader: Any, model: torch.nn.Module, model_config: Any) -> None:
+            early.watch(model)
+            load(loader, model, model_config)
+
+        default_loader.DefaultModelLoader.load_weights = load_and_repack
         # What vLLM does after all linear layers begins with this question, and may look at any of them.
         loading.is_deferred_attention_layer = lambda layer: repackers.wait() or is_deferred(layer)
         try:
             yield
             repackers.wait()
         finally:
+            default_loader.DefaultModelLoader.load_weights = load
             base_loader.process_weights_after_loading = process
             layers.dispatch_cpu_unquantized_gemm = repack
             loading.is_deferred_attention_layer = is_deferred
