@@ -4,6 +4,7 @@ PYTHON_ENVIRONMENT := .venv
 PYTHON := $(PYTHON_ENVIRONMENT)/bin/python
 MODEL := models/SmolLM2-135M-Instruct
 LARGE_MODEL := models/random-3gb
+DIVISIBLE_MODEL := models/random-600mb
 RELEASE := .build/release
 SWIFT_TEST := swift test --skip-build
 
@@ -52,6 +53,7 @@ bench-cold-start: setup large-model
 ## Leased workers against vLLM's own executors, their leases and what is left of them, with the same models; the longest part
 ## are 20,000 cycles of the simulated runtime.
 bench-executor: setup large-model
+	@$(PYTHON) -m worker_controller_vllm.random_model $(DIVISIBLE_MODEL) --gigabytes 0.6 --tokenizer $(MODEL)
 	swift build -c release
 	$(RELEASE)/executor-benchmark
 

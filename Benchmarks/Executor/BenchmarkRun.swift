@@ -3,8 +3,7 @@ import BenchmarkSupport
 /// One run: the parts in their order, on servers that are started for it.
 struct BenchmarkRun {
     let bed: TestBed
-    let small: ModelFolder
-    let large: ModelFolder
+    let folders: ModelFolders
     /// Whose decoding is compared.
     let sides: [ExecutorSide]
     var generator: SeededGenerator
@@ -16,8 +15,8 @@ struct BenchmarkRun {
             case .decode: report.decode = try decode(&report)
             case .sizes: report.sizes = try sizes(&report)
             case .starts:
-                let controller = try start("starts", StartsPart.models(small), &report)
-                report.starts = try StartsPart(controller: controller, folder: small, plan: report.plan)
+                let controller = try start("starts", StartsPart.models(folders), &report)
+                report.starts = try StartsPart(controller: controller, folders: folders, plan: report.plan)
                     .run(&generator)
                 try controller.end()
             case .leases:
@@ -25,8 +24,8 @@ struct BenchmarkRun {
                 report.leases = try LeasesPart(bed: bed, controller: controller, plan: report.plan).run()
                 try controller.end()
             case .parking:
-                let controller = try start("parking", ParkingPart.models(small), &report)
-                report.parking = try ParkingPart(controller: controller, folder: small, plan: report.plan).run()
+                let controller = try start("parking", ParkingPart.models(folders.small), &report)
+                report.parking = try ParkingPart(controller: controller, folder: folders.small, plan: report.plan).run()
                 try controller.end()
             case .isolation:
                 let controller = try bed.startSimulated("isolation", IsolationPart.models)
@@ -34,12 +33,12 @@ struct BenchmarkRun {
                 try controller.end()
             case .cycles:
                 let before = Leftovers.sharedMemoryNames()
-                let controller = try start("cycles", CyclesPart.models(small.path), &report)
+                let controller = try start("cycles", CyclesPart.models(folders.small.path, folders.divisible.path), &report)
                 try cycles(report.plan.cycles, controller, before, into: &report.cycles)
             case .simulatedCycles:
                 let before = Leftovers.sharedMemoryNames()
                 let controller = try bed.startSimulated("simulated-cycles") {
-                    CyclesPart.models($0, arguments: FairSettings.simulated())
+                    CyclesPart.models($0, $0, arguments: FairSettings.simulated())
                 }
                 try cycles(report.plan.simulatedCycles, controller, before, into: &report.simulatedCycles)
             }
@@ -48,7 +47,7 @@ struct BenchmarkRun {
 
     private mutating func decode(_ report: inout Report) throws -> DecodeResult<ExecutorSide> {
         let tokens = 128
-        let servers = try ExecutorServers(sides, bed: bed, folder: small, tokens: tokens) {
+        let servers = try ExecutorServers(sides, bed: bed, folder: folders.small, tokens: tokens) {
             try start($0, $1, &report)
         }
         let result = try DecodePart(
@@ -63,10 +62,10 @@ struct BenchmarkRun {
     private mutating func sizes(_ report: inout Report) throws -> DecodeResult<GroupSide> {
         let models = GroupSide.allCases.map { side in
             ControllerConfig.Model(
-                name: side.model, path: large.path, rest: .cold, executor: .remote(size: side.workers),
+                name: side.model, path: folders.large.path, rest: .cold, executor: .remote(size: side.workers),
                 environment: ExecutorServers.environment(threads: side.threads))
         }
-        try large.readFiles()
+        try folders.large.readFiles()
         let controller = try start("sizes", models, &report)
         for model in models { try controller.loadToMeasure(model) }
         let opponents = try GroupSide.allCases.map { side in

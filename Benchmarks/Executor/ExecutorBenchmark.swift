@@ -12,6 +12,8 @@ struct ExecutorBenchmark: ParsableCommand {
             "Exit status: 0 if everything was reached, 1 if something was missed or failed. --quick judges nothing.")
 
     @OptionGroup var common: CommonOptions
+    @Option(help: "The folder of a model of random weights that two workers can share.")
+    var divisibleModel = "models/random-600mb"
     @Option(help: "What to measure, with commas between.")
     var parts = NameList<Part>()
     @Option(help: "Whose decoding is compared, with commas between.")
@@ -55,14 +57,17 @@ struct ExecutorBenchmark: ParsableCommand {
 
     func run() throws {
         let session = try BenchmarkSession(common)
-        let small = try common.smallFolder
-        let large = try common.largeFolder(isNeeded: parts.names.contains(.sizes))
+        let needsDivisible = parts.names.contains { [.starts, .cycles].contains($0) }
+        let folders = ModelFolders(
+            small: try common.smallFolder,
+            divisible: try common.randomFolder(divisibleModel, gigabytes: "0.6", isNeeded: needsDivisible),
+            large: try common.largeFolder(isNeeded: parts.names.contains(.sizes)))
         let report = Report(
             command: CommandLine.arguments, date: Date(), seed: session.seed, isQuick: common.quick, plan: plan,
             parts: parts.names, machine: .current())
         try session.run(report) { bed, report in
             var run = BenchmarkRun(
-                bed: bed, small: small, large: large, sides: sides.names,
+                bed: bed, folders: folders, sides: sides.names,
                 generator: SeededGenerator(seed: session.seed))
             try run.measure(&report)
         }

@@ -34,14 +34,15 @@ struct CyclesPart {
     let sharedMemoryBefore: Set<String>
     let cycles: Int
 
-    /// Two models, each with one worker and with two; one has a template.
-    static func models(_ folder: String, arguments: [String] = FairSettings.arguments) -> [ControllerConfig.Model] {
-        [("a", StartTier.warm), ("b", .cold)].flatMap { name, rest in
-            [1, 2].map { size in
-                .init(
-                    name: "\(name)-\(size)", path: folder, arguments: arguments, rest: rest,
-                    executor: .remote(size: size))
-            }
+    /// Two models with one worker, of which one has a template, and the one that can be divided with two as well.
+    static func models(
+        _ small: String, _ divisible: String, arguments: [String] = FairSettings.arguments
+    ) -> [ControllerConfig.Model] {
+        [
+            ("small-1", small, StartTier.warm, 1), ("divisible-1", divisible, .cold, 1),
+            ("divisible-2", divisible, .warm, 2),
+        ].map { name, folder, rest, size in
+            .init(name: name, path: folder, arguments: arguments, rest: rest, executor: .remote(size: size))
         }
     }
 

@@ -18,9 +18,9 @@ extension Report {
             table.add(
                 "\(kind.name), attach to ready", starts.starts(kind.tier, kind.placement).map(\.attachToReadyMs))
         }
-        let ratios = StartKind.all.filter { $0.placement != .inProcess }.compactMap { kind in
+        let ratios = StartKind.all.compactMap { kind in
             starts.ratio(kind.tier, kind.placement).map {
-                "\(kind.name) / in-process: \(TextTable.number($0, digits: 3)) by medians, round by round 95 % "
+                "\(kind.name) / \(kind.placement.reference?.rawValue ?? ""): \(TextTable.number($0, digits: 3)) by medians, round by round 95 % "
                     + TextTable.ends(starts.interval(kind.tier, kind.placement), digits: 3)
             }
         }

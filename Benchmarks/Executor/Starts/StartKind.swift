@@ -1,17 +1,35 @@
 import BenchmarkSupport
 
-/// A start of the small model: from where, and with which workers.
+/// A start: from where, of which model, and with which workers.
 struct StartKind: Codable, Hashable {
     enum Placement: String, Codable, CaseIterable {
         case inProcess = "in-process"
         case oneWorker = "remote, size 1"
-        case twoWorkers = "remote, size 2"
+        case groupOfOne = "divisible model, remote, size 1"
+        case groupOfTwo = "divisible model, remote, size 2"
 
         var executor: ControllerConfig.Executor {
             switch self {
             case .inProcess: .inProcess
-            case .oneWorker: .remote(size: 1)
-            case .twoWorkers: .remote(size: 2)
+            case .oneWorker, .groupOfOne: .remote(size: 1)
+            case .groupOfTwo: .remote(size: 2)
+            }
+        }
+
+        /// What its starts are compared with: the same model in fewer processes.
+        var reference: Placement? {
+            switch self {
+            case .inProcess, .groupOfOne: nil
+            case .oneWorker: .inProcess
+            case .groupOfTwo: .groupOfOne
+            }
+        }
+
+        /// Its attention heads can be divided among two workers; the small model's cannot.
+        var needsDivisibleModel: Bool {
+            switch self {
+            case .inProcess, .oneWorker: false
+            case .groupOfOne, .groupOfTwo: true
             }
         }
     }
@@ -24,7 +42,7 @@ struct StartKind: Codable, Hashable {
     static let all = tiers.flatMap { tier in Placement.allCases.map { StartKind(tier: tier, placement: $0) } }
 
     /// Of the model that is started so.
-    var model: String { "\(tier)-\(placement.executor.label)" }
+    var model: String { "\(tier)-\(placement.needsDivisibleModel ? "divisible-" : "")\(placement.executor.label)" }
 }
 
 extension ControllerConfig.Executor {

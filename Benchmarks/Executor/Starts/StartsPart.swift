@@ -30,17 +30,18 @@ struct StartsPart {
             starts(tier, placement).map(\.firstTokenMs)
         }
 
-        /// By medians: above 1 is slower than a start with the model in the core.
+        /// By medians: above 1 is slower than the same model in fewer processes.
         func ratio(_ tier: StartTier, _ placement: StartKind.Placement) -> Double? {
-            guard let median = Statistics.median(firstTokenMs(tier, placement)),
-                let inProcess = Statistics.median(firstTokenMs(tier, .inProcess))
+            guard let reference = placement.reference, let median = Statistics.median(firstTokenMs(tier, placement)),
+                let fewer = Statistics.median(firstTokenMs(tier, reference))
             else { return nil }
-            return median / inProcess
+            return median / fewer
         }
 
         /// The same, round by round.
         func interval(_ tier: StartTier, _ placement: StartKind.Placement) -> RatioInterval? {
-            let samples = zip(firstTokenMs(tier, placement), firstTokenMs(tier, .inProcess))
+            guard let reference = placement.reference else { return nil }
+            let samples = zip(firstTokenMs(tier, placement), firstTokenMs(tier, reference))
             return RatioInterval(samples.map { (numerator: $0, denominator: $1) })
         }
     }
@@ -49,12 +50,12 @@ struct StartsPart {
     static let highestRatio = 1.25
 
     let controller: RunningController
-    let folder: ModelFolder
+    let folders: ModelFolders
     let plan: Plan
 
-    static func models(_ folder: ModelFolder) -> [ControllerConfig.Model] {
+    static func models(_ folders: ModelFolders) -> [ControllerConfig.Model] {
         StartKind.all.map {
-            .init(name: $0.model, path: folder.path, rest: $0.tier, executor: $0.placement.executor)
+            .init(name: $0.model, path: folders.of($0).path, rest: $0.tier, executor: $0.placement.executor)
         }
     }
 
@@ -71,7 +72,7 @@ struct StartsPart {
     }
 
     private func start(_ kind: StartKind) throws -> Start {
-        try folder.readFiles()
+        try folders.of(kind).readFiles()
         try controller.settle()
         let exchange = try controller.ask(kind.model)
         try exchange.expect(kind.tier)
@@ -79,4 +80,8 @@ struct StartsPart {
         Commentary.say("\(kind.tier), \(kind.placement.rawValue): \(Commentary.milliseconds(milliseconds))")
         return Start(kind: kind, firstTokenMs: milliseconds, stages: exchange.stages)
     }
+}
+
+extension ModelFolders {
+    fileprivate func of(_ kind: StartKind) -> ModelFolder { kind.placement.needsDivisibleModel ? divisible : small }
 }

@@ -34,11 +34,16 @@ package struct CommonOptions: ParsableArguments {
 
     /// - Parameter isNeeded: whether anything is measured with it; otherwise it need not be there.
     package func largeFolder(isNeeded: Bool) throws -> ModelFolder {
-        let folder = URL(fileURLWithPath: largeModel).path
+        try randomFolder(largeModel, gigabytes: "3", isNeeded: isNeeded)
+    }
+
+    /// One of random weights, with the small model's tokenizer.
+    package func randomFolder(_ path: String, gigabytes: String, isNeeded: Bool) throws -> ModelFolder {
+        let folder = URL(fileURLWithPath: path).path
         guard !isNeeded || FileManager.default.fileExists(atPath: folder + "/config.json") else {
             throw BenchmarkError(
                 "There is no model \(folder). Make it once: \(python) -m worker_controller_vllm.random_model "
-                    + "\(largeModel) --gigabytes 3 --tokenizer \(model)")
+                    + "\(path) --gigabytes \(gigabytes) --tokenizer \(model)")
         }
         return ModelFolder(path: folder)
     }

@@ -28,17 +28,22 @@ import Testing
         #expect(abs((result.interval(.warm, .oneWorker)?.upper ?? 0) - 1.2) < 1e-9)
         #expect(abs((result.ratio(.warm, .oneWorker) ?? 0) - 1.2) < 1e-9)
         #expect(result.ratio(.cold, .oneWorker) == nil)
-        #expect(result.ratio(.warm, .twoWorkers) == nil)
+        #expect(result.ratio(.warm, .groupOfTwo) == nil)
+        // Not with another model.
+        #expect(result.ratio(.warm, .groupOfOne) == nil)
     }
 
     @Test func everyKindOfStartHasAModelOfItsOwn() {
-        let models = StartsPart.models(ModelFolder(path: "/m"))
+        let models = StartsPart.models(
+            ModelFolders(
+                small: ModelFolder(path: "/s"), divisible: ModelFolder(path: "/d"), large: ModelFolder(path: "/l")))
         #expect(
             models.map(\.name) == [
-                "warm-in-process", "warm-remote-1", "warm-remote-2", "cold-in-process", "cold-remote-1",
-                "cold-remote-2",
+                "warm-in-process", "warm-remote-1", "warm-divisible-remote-1", "warm-divisible-remote-2",
+                "cold-in-process", "cold-remote-1", "cold-divisible-remote-1", "cold-divisible-remote-2",
             ])
-        #expect(models.map(\.workers) == [0, 1, 2, 0, 1, 2])
+        #expect(models.map(\.workers) == [0, 1, 1, 2, 0, 1, 1, 2])
+        #expect(models.map(\.path) == ["/s", "/s", "/d", "/d", "/s", "/s", "/d", "/d"])
     }
 
     @Test func aLeaseIsFoundAmongLogLines() throws {

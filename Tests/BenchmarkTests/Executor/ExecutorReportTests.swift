@@ -40,7 +40,7 @@ import Testing
         var report = report()
         func starts(_ remote: Double) -> StartsPart.Result {
             let round = StartKind.tiers.flatMap { tier in
-                [(StartKind.Placement.inProcess, 100), (.oneWorker, remote), (.twoWorkers, 1000)].map {
+                [(StartKind.Placement.inProcess, 100), (.oneWorker, remote), (.groupOfOne, 500), (.groupOfTwo, 1000)].map {
                     StartsPart.Start(kind: .init(tier: tier, placement: $0.0), firstTokenMs: $0.1, stages: [])
                 }
             }
@@ -62,7 +62,7 @@ import Testing
                 "warm start: remote, size 1 / in-process", "cold start: remote, size 1 / in-process",
                 "first token of a parked model / warm start", "first token of a parked model / cold start",
             ])
-        #expect(report.tables.contains("warm, remote, size 2 / in-process: 10.000"))
+        #expect(report.tables.contains("size 2 / divisible model, remote, size 1: 2.000"))
     }
 
     @Test func isolationIsWhatTheOthersAdd() {
