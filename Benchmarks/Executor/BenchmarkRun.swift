@@ -33,7 +33,8 @@ struct BenchmarkRun {
                 try controller.end()
             case .cycles:
                 let before = Leftovers.sharedMemoryNames()
-                let controller = try start("cycles", CyclesPart.models(folders.small.path, folders.divisible.path), &report)
+                let controller = try start(
+                    "cycles", CyclesPart.models(folders.small.path, folders.divisible.path), &report)
                 try cycles(report.plan.cycles, controller, before, into: &report.cycles)
             case .simulatedCycles:
                 let before = Leftovers.sharedMemoryNames()

@@ -40,9 +40,10 @@ import Testing
         var report = report()
         func starts(_ remote: Double) -> StartsPart.Result {
             let round = StartKind.tiers.flatMap { tier in
-                [(StartKind.Placement.inProcess, 100), (.oneWorker, remote), (.groupOfOne, 500), (.groupOfTwo, 1000)].map {
-                    StartsPart.Start(kind: .init(tier: tier, placement: $0.0), firstTokenMs: $0.1, stages: [])
-                }
+                [(StartKind.Placement.inProcess, 100), (.oneWorker, remote), (.groupOfOne, 500), (.groupOfTwo, 1000)]
+                    .map {
+                        StartsPart.Start(kind: .init(tier: tier, placement: $0.0), firstTokenMs: $0.1, stages: [])
+                    }
             }
             return .init(rounds: Array(repeating: round, count: 10))
         }
