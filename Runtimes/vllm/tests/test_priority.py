@@ -19,6 +19,9 @@ def group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     file = tmp_path / "autogroup"
     file.write_text("0")
     monkeypatch.setattr(priority, "_AUTOGROUP", file)
+    monkeypatch.setattr(priority, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(priority, "_MOUNTS", tmp_path / "mounts")
+    (tmp_path / "cgroup").write_text("0::/\n")
     return file
 
 
@@ -70,6 +73,36 @@ def test_a_group_that_cannot_be_set_costs_a_log_line(group: Path, caplog: pytest
     with caplog.at_level(logging.WARNING):
         in_a_thread_of_its_own(work)
     assert f"{group}: Is a directory" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "counts"),
+    [
+        ("0::/\n", [], True),
+        ("0::/system.slice/models.service\n", [], False),
+        ("0::/\n", ["cgroup.type"], False),
+        ("4:memory:/service\n1:cpu:/\n0::/\n", ["cpu/release_agent"], True),
+        ("1:cpu,cpuacct:/\n0::/\n", ["cpu,cpuacct/release_agent"], True),
+        ("1:cpu,cpuacct:/service\n0::/\n", ["cpu,cpuacct/release_agent"], False),
+        ("1:cpu:/\n0::/\n", [], False),
+    ],
+    ids=["root", "service", "container", "root, old", "root, two", "service, old", "container, old"],
+)
+def test_the_groups_of_sessions_count_only_outside_of_control_groups(
+    group: Path, groups: str, files: list[str], counts: bool
+) -> None:
+    (group.parent / "cgroup").write_text(groups)
+    for file in files:
+        (group.parent / "mounts" / file).parent.mkdir(parents=True, exist_ok=True)
+        (group.parent / "mounts" / file).touch()
+    seen: list[object] = []
+
+    def work() -> None:
+        with priority.lowered():
+            seen.extend([os.sched_getscheduler(0), group.read_text()])
+
+    in_a_thread_of_its_own(work)
+    assert seen == ([os.SCHED_IDLE, "19"] if counts else [os.SCHED_OTHER, "0"])
 
 
 def test_a_kernel_without_groups_needs_none(group: Path, caplog: pytest.LogCaptureFixture) -> None:
