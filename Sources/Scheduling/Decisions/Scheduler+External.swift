@@ -71,7 +71,8 @@ extension Scheduler {
     private func wish(of request: ExternalRequest) -> String {
         guard let device = devices.first(where: { $0.kind == request.deviceKind }), !device.isCPU, request.worldSize > 1
         else {
-            return "\(request.worldSize) workers and \(mebibytes(request.footprint)) on a '\(request.deviceKind)' device"
+            return
+                "\(request.worldSize) workers and \(mebibytes(request.footprint)) on a '\(request.deviceKind)' device"
         }
         return "\(request.worldSize) workers on as many '\(request.deviceKind)' devices, and "
             + "\(mebibytes(share(of: request, on: device))) on each,"

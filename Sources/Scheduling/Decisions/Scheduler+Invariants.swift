@@ -81,7 +81,8 @@ extension Scheduler {
         }
         let own = devices.filter { place.contains($0.id) }
         let isOnOneCPU = own.count == 1 && own.allSatisfy(\.isCPU)
-        let hasOneEach = own.count == place.ranks.count && Set(own.map(\.kind)).count == 1 && !own.contains(where: \.isCPU)
+        let hasOneEach =
+            own.count == place.ranks.count && Set(own.map(\.kind)).count == 1 && !own.contains(where: \.isCPU)
         if !isOnOneCPU, !hasOneEach {
             return "\(engine.id) is on \(place.ranks), which is no place"
         }

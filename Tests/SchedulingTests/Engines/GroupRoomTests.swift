@@ -17,7 +17,8 @@ import Testing
         var harness = try occupied([.group("g")], cuda: [4, 4])
         _ = harness.load("g")
         _ = try harness.inspect("g")
-        #expect(harness.actions.evictions == [try #require(harness.engine(of: "a")), try #require(harness.engine(of: "b"))])
+        let models = ["a", "b"]
+        #expect(harness.actions.evictions == models.compactMap { harness.engine(of: $0) })
         for engine in harness.actions.evictions {
             #expect(harness.actions.assignments.count == 2)
             harness.send(.permitReleased(engine))
