@@ -3,16 +3,15 @@
 public struct Place: Sendable, Equatable {
     /// Of rank 0, 1 and so on. The first one is also that of the engine's front end and core.
     public let ranks: [DeviceID]
-
-    public init(ranks: [DeviceID]) { self.ranks = ranks }
-
     /// Each device once, in the order of the ranks.
-    public var devices: [DeviceID] {
-        var seen: Set<DeviceID> = []
-        return ranks.filter { seen.insert($0).inserted }
+    public let devices: [DeviceID]
+
+    public init(ranks: [DeviceID]) {
+        self.ranks = ranks
+        devices = ranks.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 
-    public func contains(_ device: DeviceID) -> Bool { ranks.contains(device) }
+    public func contains(_ device: DeviceID) -> Bool { devices.contains(device) }
 
     func ranks(on device: DeviceID) -> Int { ranks.count { $0 == device } }
 
