@@ -110,7 +110,7 @@ extension WorkerController {
             let isAsleep = scheduler.tier(of: name) == .asleep
             return EngineStatus(
                 id: name, model: catalog.shownName(of: name),
-                state: model.lastError != nil ? "failed" : isAsleep ? "asleep" : "stopped", device: nil, pid: nil,
+                state: model.lastError != nil ? "failed" : isAsleep ? "asleep" : "stopped", devices: [], pid: nil,
                 frontEndPid: nil, socket: nil, inFlight: 0, footprintBytes: nil, stages: [], startMilliseconds: nil,
                 reason: model.lastError?.message)
         }

@@ -153,7 +153,7 @@ extension WorkerController: ControllerManaging {
     private func engineStatus(_ engine: EngineRecord, _ processes: [ProcessID: ProcessSnapshot]) -> EngineStatus {
         EngineStatus(
             id: publicID(of: engine.id), model: engine.external?.model ?? catalog.shownName(of: engine.model),
-            state: engine.phase.rawValue, device: engine.device?.description,
+            state: engine.phase.rawValue, devices: engine.place?.devices.map(\.description) ?? [],
             pid: engine.core.flatMap { processes[$0]?.pid } ?? engine.external.map { Int($0.pid) },
             frontEndPid: engine.frontEnd.flatMap { processes[$0]?.pid },
             socket: engine.frontEnd == nil ? nil : directory.frontEndSocket(of: engine.id),

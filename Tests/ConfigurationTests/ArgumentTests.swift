@@ -54,7 +54,7 @@ struct ArgumentTests {
         ("model", "use 'path'"),
         ("tensor_parallel_size", "use 'tensor_parallel_size'"),
         ("ssl-keyfile", "use 'tls' at the top of the file"),
-        ("data-parallel-size", "leave it out: an engine is one server on one device"),
+        ("data-parallel-size", "leave it out: an engine is one server"),
         ("config", "write its settings under 'arguments'"),
     ])
     func whatTheControllerOwnsIsRefusedByName(key: String, remedy: String) {

@@ -17,6 +17,7 @@ PREFIXES = (
 
 OWN = frozenset(
     {
+        "CUDA_VISIBLE_DEVICES",
         "VLLM_API_KEY",
         "VLLM_CPU_OMP_THREADS_BIND",
         "VLLM_DIST_IDENT",

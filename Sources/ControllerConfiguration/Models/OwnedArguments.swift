@@ -7,7 +7,7 @@ enum OwnedArguments {
     }
 
     private static let listening = "leave it out: clients reach every model through 'listen'"
-    private static let oneProcess = "leave it out: an engine is one server on one device"
+    private static let oneProcess = "leave it out: an engine is one server"
 
     private static let remedies = [
         "host": listening,

@@ -29,8 +29,8 @@ public struct EngineRecord: Sendable, Equatable {
     /// Of the model folder when it was looked at.
     public var fingerprint: String?
     public var kvCacheBytes: Int?
-    public var device: DeviceID?
-    /// Counted against its device from the lease on.
+    public var place: Place?
+    /// Over all its devices; counted against them in equal parts from the lease on.
     public var footprint: Int?
     public var frontEnd: ProcessID?
     public var core: ProcessID?
@@ -56,10 +56,10 @@ public struct EngineRecord: Sendable, Equatable {
     var loads: [CommandID] = []
     /// Who waits for its end, where it has no model.
     var unloads: [CommandID] = []
-    /// While it is being placed: the template that has to fork processes for it, and the device whose memory it is to
+    /// While it is being placed: the template that has to fork processes for it, and the place whose memory it is to
     /// have.
     var awaitedTemplate: ProcessID?
-    var awaitedDevice: DeviceID?
+    var awaitedPlace: Place?
     /// It is asleep and wanted, and its model folder is being looked at: its weights may be old ones.
     var isBeingInspected = false
     /// Suspended, instead of ended, when it has drained.
@@ -86,6 +86,13 @@ public struct EngineRecord: Sendable, Equatable {
     /// Those that live and die with it. Its workers do not.
     public var processes: [ProcessID] { [frontEnd, core].compactMap(\.self) }
     public var isExternal: Bool { external != nil }
+    /// That of its front end and core, and of its first rank.
+    public var device: DeviceID? { place?.ranks.first }
+    /// What is counted against the device.
+    func bytes(on device: DeviceID) -> Int {
+        guard let place, place.contains(device) else { return 0 }
+        return place.share(of: footprint ?? 0)
+    }
     /// On its way to ready.
     var isComing: Bool { isUnplaced || phase == .starting || phase == .resuming || isWaking }
     /// Asleep, and to be resumed if its files are the same.

@@ -64,22 +64,23 @@ extension Scheduler {
     /// Whether a new model would fit without the pinned ones, or never.
     func sizeError(_ error: ControllerError, of engine: EngineRecord, _ options: [Option]) -> ControllerError {
         guard isFirst(engine) else { return error }
-        let isPinnedOut = options.contains { $0.device.memoryBytes >= $0.neededBytes }
+        let isPinnedOut = isPlace(for: engine, among: options.filter { $0.device.memoryBytes >= $0.neededBytes })
         return ControllerError(isPinnedOut ? .conflict : .unprocessable, error.message)
     }
 
     /// A new model that somebody waits for makes room for itself where others are idle, and is refused where they are not:
     /// whoever makes engines decides what has to go.
     func fullNow(_ engine: EngineRecord, _ options: [Option]) -> ControllerError? {
-        guard isFirst(engine) else { return nil }
+        guard isFirst(engine), let model = models[engine.model] else { return nil }
         let possible = options.filter(\.isPossible)
-        guard possible.allSatisfy({ obtainableBytes($0.device, for: engine) < $0.footprint }) else { return nil }
+        let obtainable = possible.filter { obtainableBytes($0.device, for: engine) >= $0.footprint }
+        guard !isPlace(for: engine, among: obtainable) else { return nil }
         let sums = possible.map { option in
             let obtainable = max(0, obtainableBytes(option.device, for: engine))
             let held = option.device.memoryBytes - obtainable
             return "\(option.device.id) has \(mebibytes(option.device.memoryBytes)), of which models that are busy, "
-                + "pinned, starting or waiting in front hold \(mebibytes(held)), and \(mebibytes(option.footprint)) are "
-                + "needed (KV cache \(mebibytes(option.kvCacheBytes)))"
+                + "pinned, starting or waiting in front hold \(mebibytes(held)), and "
+                + needed(option.footprint, option, model)
         }
         return ControllerError(
             .conflict,
@@ -90,15 +91,14 @@ extension Scheduler {
     /// What the device would have for the engine if everything went that is idle, now or soon.
     private func obtainableBytes(_ device: DeviceSpecification, for wanted: EngineRecord) -> Int {
         var kept = 0
-        for engine in engines.values where engine.device == device.id && !isToBeHad(engine) {
-            kept += engine.footprint ?? 0
-        }
+        for engine in engines.values where !isToBeHad(engine) { kept += engine.bytes(on: device.id) }
         for model in models.values where model.specification.name != wanted.model && keepsTemplate(model) {
             kept += templateBytes(model, on: device.id)
         }
-        // Those in front in the line have chosen their device already.
+        // Those in front in the line have chosen their devices already.
         for engine in engines.values
-        where engine.phase == .placing && engine.generation < wanted.generation && engine.awaitedDevice == device.id {
+        where engine.phase == .placing && engine.generation < wanted.generation {
+            guard engine.awaitedPlace?.contains(device.id) == true else { continue }
             guard let model = models[engine.model], let weightBytes = engine.weightBytes else { continue }
             kept += need(of: model, weightBytes: weightBytes, on: device).footprint
         }

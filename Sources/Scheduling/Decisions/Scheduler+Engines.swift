@@ -205,7 +205,8 @@ extension Scheduler {
             let lastUsed = max(models[engine.model]?.lastUsed ?? now, lastUse(engine))
             models[engine.model]?.lastUsed = lastUsed
         }
-        if engine.isToSuspend {
+        // One that sleeps already may have been waiting for its replicas' ends.
+        if engine.isToSuspend || engine.phase == .asleep {
             failSleep(of: engine.model, .cannotSleep(engine.model, "ended before it was asleep"), log: .engine(id))
         }
         engines[id]?.phase = .stopping

@@ -19,23 +19,29 @@ extension Scheduler {
     }
 
     func externalOptions(for request: ExternalRequest, on devices: [DeviceSpecification]) -> [Option] {
-        devices.filter { $0.id.description.hasPrefix(request.deviceKind + ":") }.map { device in
-            Option(
-                device: device, footprint: request.footprint, kvCacheBytes: 0, template: nil, isLoaded: false,
-                ownBytes: 0, pinnedBytes: pinnedBytes(device.id, for: ""), fullFootprint: request.footprint)
+        devices.filter { $0.kind == request.deviceKind }.map { device in
+            let bytes = share(of: request, on: device)
+            return Option(
+                device: device, footprint: bytes, kvCacheBytes: 0, template: nil, isLoaded: false,
+                ownBytes: 0, pinnedBytes: pinnedBytes(device.id, for: ""), fullFootprint: bytes)
         }
     }
 
-    mutating func leaseExternally(_ engine: EngineRecord, _ option: Option) -> Bool {
+    private func share(of request: ExternalRequest, on device: DeviceSpecification) -> Int {
+        let parts = parts(of: request.worldSize, on: device)
+        return (request.footprint + parts - 1) / parts
+    }
+
+    mutating func leaseExternally(_ engine: EngineRecord, _ choice: Choice) -> Bool {
         guard let request = engine.external,
             leaseWorkers(
-                engine, engine.generation, on: option.device.id, for: .user(pid: request.pid, asked: request.message))
+                engine, engine.generation, at: choice.place, for: .user(pid: request.pid, asked: request.message))
         else { return false }
         engines[engine.id]?.phase = .ready
         engines[engine.id]?.readyAt = now
         engines[engine.id]?.startedAt = now
-        engines[engine.id]?.device = option.device.id
-        engines[engine.id]?.footprint = option.footprint
+        engines[engine.id]?.place = choice.place
+        engines[engine.id]?.footprint = choice.footprint
         engines[engine.id]?.stages = [StageTime(stage: "lease", milliseconds: (now - engine.queuedAt).milliseconds)]
         return true
     }
@@ -52,15 +58,24 @@ extension Scheduler {
 
     /// What cannot be placed is told what there is.
     func noPlace(for request: ExternalRequest) -> String {
-        let sums = devices.filter { $0.id.description.hasPrefix(request.deviceKind + ":") }.map { device in
+        let sums = devices.filter { $0.kind == request.deviceKind }.map { device in
             let workers = runtimesInOrder.map { "\(pool.count(of: $0, on: device.id))" }.joined(separator: ", ")
             return
                 "\(device.id) has \(mebibytes(device.memoryBytes)), of which \(mebibytes(freeBytes(device))) are free, "
                 + "\(device.cores.count) cores, and \(workers)"
         }
-        return
-            "\(request.worldSize) workers and \(mebibytes(request.footprint)) on a '\(request.deviceKind)' device are "
-            + "asked for: " + (sums.isEmpty ? "there is no such device" : sums.joined(separator: "; "))
+        return wish(of: request) + " are asked for: "
+            + (sums.isEmpty ? "there is no such device" : sums.joined(separator: "; "))
+    }
+
+    private func wish(of request: ExternalRequest) -> String {
+        guard let device = devices.first(where: { $0.kind == request.deviceKind }), !device.isCPU, request.worldSize > 1
+        else {
+            return
+                "\(request.worldSize) workers and \(mebibytes(request.footprint)) on a '\(request.deviceKind)' device"
+        }
+        return "\(request.worldSize) workers on as many '\(request.deviceKind)' devices, and "
+            + "\(mebibytes(share(of: request, on: device))) on each,"
     }
 
     /// Its connection ended before it was given anything.

@@ -40,7 +40,7 @@ extension Scheduler {
         else { return false }
         if template.isLoaded { return true }
         guard template.weightBytes > 0 || model.measuredFootprint != nil else { return false }
-        let freed = engines(of: model).reduce(0) { $0 + ($1.device == device.id ? $1.footprint ?? 0 : 0) }
+        let freed = engines(of: model).reduce(0) { $0 + $1.bytes(on: device.id) }
         let missing = loadedTemplateBytes(of: model, weightBytes: template.weightBytes, on: device) - template.footprint
         return freeBytes(device) + freed >= missing
     }

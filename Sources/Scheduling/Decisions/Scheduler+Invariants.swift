@@ -71,6 +71,29 @@ extension Scheduler {
         if engine.phase == .ready || engine.phase == .starting, engine.workers.count != engine.worldSize {
             return "\(engine.id) has \(engine.workers.count) of \(engine.worldSize) workers"
         }
+        return engine.place.flatMap { violation(of: $0, engine) }
+    }
+
+    /// Of what holds for an engine's place.
+    private func violation(of place: Place, _ engine: EngineRecord) -> String? {
+        if place.ranks.count != max(1, engine.worldSize) {
+            return "\(engine.id) has \(place.ranks.count) ranks placed, of \(max(1, engine.worldSize))"
+        }
+        let own = devices.filter { place.contains($0.id) }
+        let isOnOneCPU = own.count == 1 && own.allSatisfy(\.isCPU)
+        let hasOneEach =
+            own.count == place.ranks.count && Set(own.map(\.kind)).count == 1 && !own.contains(where: \.isCPU)
+        if !isOnOneCPU, !hasOneEach {
+            return "\(engine.id) is on \(place.ranks), which is no place"
+        }
+        if let other = engine.processes.compactMap({ processes[$0]?.device }).first(where: { $0 != engine.device }) {
+            return "\(engine.id) begins on \(place.ranks[0]), and has a process on \(other)"
+        }
+        for (rank, worker) in engine.workers.enumerated() {
+            if let device = pool.workers[worker]?.device, device != place.ranks[rank] {
+                return "rank \(rank) of \(engine.id) is on \(device), and its place is \(place.ranks[rank])"
+            }
+        }
         return nil
     }
 
@@ -97,7 +120,7 @@ extension Scheduler {
     private func hasMeasuredMore(_ device: DeviceID) -> Bool {
         models.values.contains { model in
             model.template?.device == device && model.template?.isMeasured == true
-                || engines(of: model).contains { $0.device == device }
+                || engines(of: model).contains { $0.place?.contains(device) == true }
                     && (model.measuredFootprint != nil || model.measuredCloneFootprint != nil)
         }
     }

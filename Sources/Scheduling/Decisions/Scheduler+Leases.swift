@@ -76,17 +76,17 @@ extension Scheduler {
         }
     }
 
-    /// As many as are kept anyhow, as the largest group of a model that can be there, or as those need that wait for their
-    /// place.
+    /// As many as are kept anyhow, as the largest group of a model that can be there has there, or as those need that wait
+    /// for their place.
     private func wantedWorkers(of runtime: RuntimeName, on device: DeviceSpecification) -> Int {
         let groups = models.values.filter { $0.specification.runtime == runtime }.map(\.specification.leasedWorkers)
             .filter { $0 <= mostRanks(on: device) }
+            .map { device.isCPU ? $0 : min($0, 1) }
         let awaited = engines.values.reduce(0) { sum, engine in
-            guard engine.phase == .placing, engine.awaitedDevice == device.id, self.runtime(of: engine) == runtime
-            else {
+            guard engine.phase == .placing, engine.worldSize > 0, self.runtime(of: engine) == runtime else {
                 return sum
             }
-            return sum + engine.worldSize
+            return sum + (engine.awaitedPlace?.ranks(on: device.id) ?? 0)
         }
         return max(limits.idleRanks, groups.max() ?? 0, awaited)
     }

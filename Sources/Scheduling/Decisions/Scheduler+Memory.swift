@@ -4,7 +4,7 @@ extension Scheduler {
     /// The sum of the footprints on the device: of engines, and on a CPU also of templates. Those that are going count
     /// until their processes are gone.
     public func usedBytes(_ device: DeviceID) -> Int {
-        let held = engines.values.reduce(0) { $0 + ($1.device == device ? $1.footprint ?? 0 : 0) }
+        let held = engines.values.reduce(0) { $0 + $1.bytes(on: device) }
         return models.values.reduce(held) { $0 + templateBytes($1, on: device) }
     }
 
@@ -34,7 +34,7 @@ extension Scheduler {
             guard model.specification.isPinned else { return sum }
             // Its replicas go like any other engine.
             let engine = model.engine.flatMap { engines[$0] }
-            let held = engine.map { $0.device == device && !$0.isGoing ? $0.footprint ?? 0 : 0 } ?? 0
+            let held = engine.map { $0.isGoing ? 0 : $0.bytes(on: device) } ?? 0
             // Without weights it is given up like any other.
             let isKept =
                 model.specification.name != name && model.template?.isEnding == false
@@ -48,7 +48,7 @@ extension Scheduler {
         models.values.reduce(0) { sum, model in
             let going = engines(of: model).filter(\.isGoing)
             let isGoing = model.template?.isEnding == true || going.contains(where: \.takesTemplate)
-            return going.reduce(sum) { $0 + ($1.device == device ? $1.footprint ?? 0 : 0) }
+            return going.reduce(sum) { $0 + $1.bytes(on: device) }
                 + (isGoing ? templateBytes(model, on: device) : 0)
         }
     }

@@ -51,14 +51,14 @@ extension Scheduler {
     }
 
     /// - Returns: whether there were workers.
-    mutating func leaseAgain(_ engine: EngineRecord, _ option: Option) -> Bool {
+    mutating func leaseAgain(_ engine: EngineRecord, _ choice: Choice) -> Bool {
         guard let core = engine.core else { return false }
         let generation = nextGeneration()
-        guard leaseWorkers(engine, generation, on: option.device.id, for: .core(core)) else { return false }
-        engines[engine.id]?.footprint = option.fullFootprint
+        guard leaseWorkers(engine, generation, at: choice.place, for: .core(core)) else { return false }
+        engines[engine.id]?.footprint = choice.fullFootprint
         engines[engine.id]?.isParked = false
         engines[engine.id]?.awaitedTemplate = nil
-        engines[engine.id]?.awaitedDevice = nil
+        engines[engine.id]?.awaitedPlace = nil
         beginResuming(engine.id, from: .parked)
         engines[engine.id]?.stages = [
             StageTime(stage: "lease", milliseconds: (now - engine.queuedAt).milliseconds)
@@ -71,7 +71,7 @@ extension Scheduler {
     mutating func refuseUnparking(_ engine: EngineRecord, _ error: ControllerError) {
         engines[engine.id]?.phase = .asleep
         engines[engine.id]?.awaitedTemplate = nil
-        engines[engine.id]?.awaitedDevice = nil
+        engines[engine.id]?.awaitedPlace = nil
         models[engine.model]?.lastError = error
         refuseAll(of: engine.model, error, log: nil)
     }

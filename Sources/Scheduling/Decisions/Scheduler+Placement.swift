@@ -1,29 +1,6 @@
 // Which device an engine goes to, and from what it is started.
 
 extension Scheduler {
-    /// One way to start an engine.
-    struct Option: Sendable {
-        let device: DeviceSpecification
-        let footprint: Int
-        let kvCacheBytes: Int
-        /// The template to start from; nil: generic processes.
-        let template: ProcessID?
-        let isLoaded: Bool
-        /// What the model's own template holds there.
-        let ownBytes: Int
-        /// What neither waiting nor evicting can free.
-        let pinnedBytes: Int
-        /// The footprint without any template's help.
-        let fullFootprint: Int
-
-        private var capacity: Int { device.memoryBytes - pinnedBytes }
-        /// Only without the model's own template is there ever room.
-        var costsTemplate: Bool { capacity < footprint + ownBytes }
-        var isPossible: Bool { !costsTemplate || capacity >= fullFootprint }
-        /// The least that makes it possible.
-        var neededBytes: Int { min(fullFootprint, footprint + (isLoaded ? ownBytes : 0)) }
-    }
-
     mutating func placeEngines() {
         guard !isShuttingDown else { return }
         // Memory that engines further up the line wait for is not for those behind them.
@@ -32,8 +9,8 @@ extension Scheduler {
         for engine in enginesInOrder where engine.phase == .placing && !isReplica(engine) {
             let options = self.options(for: engine)
             engines[engine.id]?.awaitedTemplate = nil
-            engines[engine.id]?.awaitedDevice = nil
-            guard options.contains(where: \.isPossible) else {
+            engines[engine.id]?.awaitedPlace = nil
+            guard isPlace(for: engine, among: options.filter(\.isPossible)) else {
                 refuseUnplaceable(engine, options)
                 continue
             }
@@ -42,28 +19,34 @@ extension Scheduler {
                 continue
             }
             let open = options.filter { !blocked.contains($0.device.id) }
-            if let option = open.first(where: {
-                freeBytes($0.device) - (promised[$0.device.id] ?? 0) >= $0.footprint
-            }) {
-                engines[engine.id]?.awaitedTemplate = option.template
-                engines[engine.id]?.awaitedDevice = option.device.id
-                if !lease(engine.id, option) { promised[option.device.id, default: 0] += option.footprint }
-            } else if let option = open.first(where: \.isPossible) {
-                engines[engine.id]?.awaitedTemplate = option.template
-                engines[engine.id]?.awaitedDevice = option.device.id
-                makeRoom(option, for: engine)
-                blocked.insert(option.device.id)
+            let free = Dictionary(
+                uniqueKeysWithValues: open.map {
+                    ($0.device.id, freeBytes($0.device) - (promised[$0.device.id] ?? 0))
+                })
+            let fitting = open.filter { free[$0.device.id] ?? 0 >= $0.footprint }
+            if let choice = choice(for: engine, among: fitting, free: { free[$0.device.id] ?? 0 }) {
+                awaitPlace(choice, for: engine.id)
+                guard !lease(engine.id, choice) else { continue }
+                for option in choice.options { promised[option.device.id, default: 0] += option.footprint }
+            } else if let choice = cheapest(for: engine, among: open.filter(\.isPossible)) {
+                awaitPlace(choice, for: engine.id)
+                makeRoom(choice, for: engine)
+                blocked.formUnion(choice.place.devices)
             }
         }
     }
 
-    /// Whether an engine waits for the device's memory, or for processes there.
-    func isStartWaiting(on device: DeviceID?) -> Bool {
-        engines.values.contains { $0.phase == .placing && $0.awaitedDevice == device }
+    mutating func awaitPlace(_ choice: Choice, for engine: EngineID) {
+        engines[engine]?.awaitedTemplate = choice.first.template
+        engines[engine]?.awaitedPlace = choice.place
     }
 
-    /// How many ranks of one engine can be there: on a CPU they split the cores, other devices take one each.
-    func mostRanks(on device: DeviceSpecification) -> Int { device.isCPU ? max(device.cores.count, 1) : 1 }
+    /// Whether an engine waits for the device's memory, or for processes there.
+    func isStartWaiting(on device: DeviceID?) -> Bool {
+        engines.values.contains { engine in
+            engine.phase == .placing && device.map { engine.awaitedPlace?.contains($0) == true } ?? false
+        }
+    }
 
     private mutating func refuseUnplaceable(_ engine: EngineRecord, _ options: [Option]) {
         if let request = engine.external {
@@ -85,9 +68,8 @@ extension Scheduler {
 
     /// The first is where the model's template is, if that is of use.
     func options(for engine: EngineRecord, of model: ModelRecord, weightBytes: Int) -> [Option] {
-        // A parked engine stays where its core is.
         let devices = devices.filter {
-            engine.worldSize <= mostRanks(on: $0) && (!engine.isParked || $0.id == engine.device)
+            engine.worldSize <= mostRanks(on: $0) && (!engine.isParked || engine.place?.contains($0.id) == true)
         }
         let options = devices.map { option(for: engine, of: model, weightBytes: weightBytes, on: $0) }
         return options.filter { $0.template != nil } + options.filter { $0.template == nil }
@@ -101,7 +83,7 @@ extension Scheduler {
         let isLoaded = template.map(\.isLoaded) ?? false
         let clone = model.measuredCloneFootprint ?? Footprint.clone(kvCacheBytes: need.kvCacheBytes)
         // A parked engine has a part of it already.
-        let missing = need.footprint - (engine.isParked ? min(engine.footprint ?? 0, need.footprint) : 0)
+        let missing = need.footprint - (engine.isParked ? min(engine.bytes(on: device.id), need.footprint) : 0)
         return Option(
             device: device, footprint: isLoaded ? clone : missing, kvCacheBytes: need.kvCacheBytes,
             template: template?.process, isLoaded: isLoaded,
@@ -124,31 +106,44 @@ extension Scheduler {
         }
     }
 
+    /// What the device gives; the KV cache is each rank's.
     func need(
         of model: ModelRecord, weightBytes: Int, on device: DeviceSpecification
     ) -> (footprint: Int, kvCacheBytes: Int) {
+        let ranks = max(1, model.specification.leasedWorkers)
+        let parts = parts(of: ranks, on: device)
+        let share = { (bytes: Int) in (bytes + parts - 1) / parts }
         let cache =
             model.specification.kvCacheBytes
-            ?? Footprint.defaultKVCacheBytes(deviceBytes: device.memoryBytes, weightBytes: weightBytes)
+            ?? Footprint.defaultKVCacheBytes(
+                deviceBytes: leastMemory(of: parts, with: device), weightBytes: share(weightBytes))
         // Each rank has a KV cache of its own.
-        let caches = cache * max(1, model.specification.leasedWorkers)
-        let estimate = Footprint.estimate(weightBytes: weightBytes, kvCacheBytes: caches)
-        return (model.measuredFootprint ?? estimate, cache)
+        let estimate = Footprint.estimate(weightBytes: share(weightBytes), kvCacheBytes: cache * (ranks / parts))
+        return (model.measuredFootprint.map(share) ?? estimate, cache)
+    }
+
+    /// Of the smallest of so many devices of this kind, if they are the largest: the ranks of a group have KV caches of one
+    /// size, whichever devices they get.
+    private func leastMemory(of count: Int, with device: DeviceSpecification) -> Int {
+        guard count > 1 else { return device.memoryBytes }
+        let group = devices.filter { $0.kind == device.kind }.map(\.memoryBytes).sorted(by: >).prefix(count)
+        return group.last ?? device.memoryBytes
     }
 
     /// Gives the engine an idle front end and core, if there are some.
     @discardableResult
-    mutating func lease(_ id: EngineID, _ option: Option) -> Bool {
+    mutating func lease(_ id: EngineID, _ choice: Choice) -> Bool {
         guard let engine = engines[id] else { return false }
-        if engine.isExternal { return leaseExternally(engine, option) }
-        if engine.isParked { return leaseAgain(engine, option) }
+        if engine.isExternal { return leaseExternally(engine, choice) }
+        if engine.isParked { return leaseAgain(engine, choice) }
+        let option = choice.first
         guard let runtime = models[engine.model]?.specification.runtime,
             let pair = option.template == nil
                 ? idlePair(of: runtime, on: option.device.id)
                 : idlePair(of: option.template, isLoaded: option.isLoaded)
         else { return false }
         if engine.worldSize > 0,
-            !leaseWorkers(engine, engine.generation, on: option.device.id, for: .core(pair.core))
+            !leaseWorkers(engine, engine.generation, at: choice.place, for: .core(pair.core))
         {
             return false
         }
@@ -156,15 +151,15 @@ extension Scheduler {
         processes[pair.core]?.state = .leased(id)
         engines[id]?.phase = .starting
         engines[id]?.startedAt = now
-        engines[id]?.device = option.device.id
-        engines[id]?.footprint = option.footprint
+        engines[id]?.place = choice.place
+        engines[id]?.footprint = choice.footprint
         engines[id]?.kvCacheBytes = option.kvCacheBytes
         engines[id]?.frontEnd = pair.frontEnd
         engines[id]?.core = pair.core
         engines[id]?.template = option.template
         engines[id]?.startTier = option.template == nil ? .cold : option.isLoaded ? .asleep : .warm
         engines[id]?.awaitedTemplate = nil
-        engines[id]?.awaitedDevice = nil
+        engines[id]?.awaitedPlace = nil
         engines[id]?.stages = [StageTime(stage: "lease", milliseconds: (now - engine.queuedAt).milliseconds)]
         actions.append(
             .assign(
@@ -177,13 +172,12 @@ extension Scheduler {
 
     /// All that the engine needs, or none.
     mutating func leaseWorkers(
-        _ engine: EngineRecord, _ generation: Generation, on device: DeviceID, for owner: ExecutorOwner
+        _ engine: EngineRecord, _ generation: Generation, at place: Place, for owner: ExecutorOwner
     ) -> Bool {
         guard let runtime = runtime(of: engine) else { return false }
         let wish = LeaseWish(
-            engine: engine.id, engineGeneration: engine.generation, generation: generation, worldSize: engine.worldSize,
-            runtime: runtime,
-            device: device, owner: owner)
+            engine: engine.id, engineGeneration: engine.generation, generation: generation, runtime: runtime,
+            place: place, owner: owner)
         guard pool.canLease(wish) else { return false }
         engines[engine.id]?.lease = wish.generation
         tell(.lease(wish))
@@ -210,18 +204,31 @@ extension Scheduler {
     }
 
     private func tooManyRanks(_ model: ModelRecord) -> ControllerError {
-        let sums = devices.map { "\($0.id) has place for \(mostRanks(on: $0))" }
+        let ranks = model.specification.leasedWorkers
+        let hosts = devices.filter(\.isCPU).map { "\($0.id) has place for \(mostRanks(on: $0))" }
+        let others = devices.filter { !$0.isCPU }
+        let groups = Dictionary(grouping: others, by: \.kind).sorted { $0.key < $1.key }.map { _, group in
+            "tensor_parallel_size \(ranks) needs \(ranks) devices that take one rank each; there are \(group.count): "
+                + group.map(\.id.description).joined(separator: ", ")
+        }
         return ControllerError(
             .outOfMemory,
-            "'\(model.specification.name)' needs \(model.specification.leasedWorkers) workers, and "
-                + "\(sums.joined(separator: ", ")). Give it a smaller tensor_parallel_size.")
+            "'\(model.specification.name)' needs \(ranks) workers: \((hosts + groups).joined(separator: "; ")). Give it a "
+                + "smaller tensor_parallel_size.")
+    }
+
+    /// In words: what this device would have to give, and with how many others.
+    func needed(_ bytes: Int, _ option: Option, _ model: ModelRecord) -> String {
+        let parts = parts(of: model.specification.leasedWorkers, on: option.device)
+        return "\(mebibytes(bytes)) are needed" + (parts > 1 ? " on each of \(parts) devices" : "")
+            + " (KV cache \(mebibytes(option.kvCacheBytes)))"
     }
 
     private func tooLarge(_ model: ModelRecord, _ options: [Option]) -> ControllerError {
         let sums = options.map { option in
             "\(option.device.id) has \(mebibytes(option.device.memoryBytes))"
                 + (option.pinnedBytes > 0 ? ", of which pinned models hold \(mebibytes(option.pinnedBytes))" : "")
-                + ", and \(mebibytes(option.neededBytes)) are needed (KV cache \(mebibytes(option.kvCacheBytes)))"
+                + ", and \(needed(option.neededBytes, option, model))"
         }
         return ControllerError(
             .outOfMemory,

@@ -30,7 +30,7 @@ extension Scheduler {
         for name in models.keys.sorted() {
             // It would be made like the one that is there, whose files are the same.
             guard let model = models[name], wantsReplica(model), let engine = model.engine.flatMap({ engines[$0] }),
-                replicaOption(like: engine) != nil
+                replicaChoice(like: engine) != nil
             else { continue }
             let (id, generation) = nextEngine()
             var replica = EngineRecord(id: id, generation: generation, model: name, queuedAt: now)
@@ -57,26 +57,26 @@ extension Scheduler {
     mutating func placeReplicas() {
         for engine in enginesInOrder where engine.phase == .placing && isReplica(engine) {
             engines[engine.id]?.awaitedTemplate = nil
-            engines[engine.id]?.awaitedDevice = nil
-            guard let option = replicaOption(like: engine) else {
+            engines[engine.id]?.awaitedPlace = nil
+            guard let choice = replicaChoice(like: engine) else {
                 stop(engine.id)
                 continue
             }
-            engines[engine.id]?.awaitedTemplate = option.template
-            engines[engine.id]?.awaitedDevice = option.device.id
-            lease(engine.id, option)
+            awaitPlace(choice, for: engine.id)
+            lease(engine.id, choice)
         }
     }
 
     /// A place in memory that is free and that nobody waits for. A start whose files are still being looked at may want
     /// any of it.
-    private func replicaOption(like engine: EngineRecord) -> Option? {
+    private func replicaChoice(like engine: EngineRecord) -> Choice? {
         guard let model = models[engine.model], let weightBytes = engine.weightBytes,
             !engines.values.contains(where: { $0.phase == .queued && !isReplica($0) })
         else { return nil }
-        return options(for: engine, of: model, weightBytes: weightBytes).first {
+        let open = options(for: engine, of: model, weightBytes: weightBytes).filter {
             !isStartWaiting(on: $0.device.id) && freeBytes($0.device) >= $0.footprint
         }
+        return choice(for: engine, among: open) { freeBytes($0.device) }
     }
 
     /// Two engines of a model never serve different weights.

@@ -9,9 +9,9 @@ extension Scheduler {
         case template(model: String, bytes: Int)
 
         /// (Weights that another engine of its model goes on to hold do not come back. Then there is another round.)
-        var bytes: Int {
+        func bytes(on device: DeviceID) -> Int {
             switch self {
-            case .engine(let engine): engine.footprint ?? 0
+            case .engine(let engine): engine.bytes(on: device)
             case .templateAfter(_, let bytes), .template(_, let bytes): bytes
             }
         }
@@ -19,48 +19,90 @@ extension Scheduler {
         var engineID: EngineID? { if case .engine(let engine) = self { engine.id } else { nil } }
     }
 
-    /// Evicts what is idle, least recently used first, until the bytes will be free: engines that their models can do
-    /// without, then other engines and loaded templates, then templates without weights. If they cannot be had so, asks
-    /// to be told when a busy engine is idle; one that is busy all the time has to end what it has after a while, and
-    /// then goes. Nothing goes unless that will be enough.
-    mutating func makeRoom(_ option: Option, for wanted: EngineRecord) {
-        let device = option.device.id
-        var missing = option.footprint - freeBytes(option.device) - goingBytes(device)
-        guard missing > 0 else { return }
+    /// Who goes so that an engine gets its place.
+    private struct RoomPlan {
         var victims: [Victim] = []
+        /// Busy, and to end what they have.
+        var drained: [EngineRecord] = []
+        /// Those among them that take their model's loaded template along.
+        var sharers: [EngineID] = []
+        var isEnough = true
+
+        var leaving: [EngineID] { drained.map(\.id) + victims.compactMap(\.engineID) }
+        /// What is free on the device when they are gone. (Templates are on one device each, and no group is there.)
+        func engineBytes(on device: DeviceID) -> Int {
+            drained.reduce(0) { $0 + $1.bytes(on: device) }
+                + victims.reduce(0) { $0 + ($1.engineID == nil ? 0 : $1.bytes(on: device)) }
+        }
+    }
+
+    /// Evicts what is idle, least recently used first, until the bytes will be free on every device of the choice: engines
+    /// that their models can do without, then other engines and loaded templates, then templates without weights. If they
+    /// cannot be had so, asks to be told when a busy engine is idle; one that is busy all the time has to end what it has
+    /// after a while, and then goes. Nothing goes unless that will be enough.
+    mutating func makeRoom(_ choice: Choice, for wanted: EngineRecord) {
+        let plan = plan(for: choice.options, wanted)
+        if plan.isEnough {
+            for victim in plan.victims { remove(victim) }
+            for engine in plan.sharers { engines[engine]?.takesTemplate = true }
+            for engine in plan.drained { drain(engine.id) }
+        } else {
+            for engine in enginesInOrder where choice.place.devices.contains(where: { isSettled(engine, on: $0) }) {
+                guard inFlight(engine.id) > 0 else { continue }
+                actions.append(.watch(engine.id, below: inFlight(engine.id)))
+            }
+        }
+    }
+
+    /// The choice for which least has to be done: devices where enough is free or will be, then those where something idle
+    /// can go, and those that nobody can leave now at last.
+    func cheapest(for wanted: EngineRecord, among options: [Option]) -> Choice? {
+        choice(for: wanted, among: options) { option in
+            let plan = plan(for: [option], wanted)
+            if !plan.isEnough { return 3 }
+            return plan.drained.isEmpty ? plan.victims.isEmpty ? 0 : 1 : 2
+        } free: {
+            freeBytes($0.device) + goingBytes($0.device.id)
+        }
+    }
+
+    private func plan(for options: [Option], _ wanted: EngineRecord) -> RoomPlan {
+        var plan = RoomPlan()
+        for option in options { extend(&plan, by: option, wanted) }
+        return plan
+    }
+
+    private func extend(_ plan: inout RoomPlan, by option: Option, _ wanted: EngineRecord) {
+        let device = option.device.id
+        var missing = option.footprint - freeBytes(option.device) - goingBytes(device) - plan.engineBytes(on: device)
+        guard missing > 0 else { return }
         for victim in idleVictims(on: device, for: wanted) + spareTemplates(on: device, for: wanted, option)
         where missing > 0 {
-            victims.append(victim)
-            missing -= victim.bytes
+            if let engine = victim.engineID, plan.leaving.contains(engine) { continue }
+            plan.victims.append(victim)
+            missing -= victim.bytes(on: device)
         }
-        let settled = enginesInOrder.filter { $0.device == device && isRemovable($0) }
-        var drained: [EngineRecord] = []
-        var sharers: [EngineID] = []
         if missing > 0, patienceEnd(wanted) <= now {
             // Not one that was given requests a moment ago: those are still on their way to it.
-            let busy = settled.filter {
-                inFlight($0.id) > 0 && admitted[$0.id] == nil && residentUntil($0) <= now
+            let busy = enginesInOrder.filter {
+                isSettled($0, on: device) && inFlight($0.id) > 0 && admitted[$0.id] == nil && residentUntil($0) <= now
+                    && !plan.leaving.contains($0.id)
             }
             for engine in drainOrder(busy) where missing > 0 {
-                drained.append(engine)
-                missing -= engine.footprint ?? 0
+                plan.drained.append(engine)
+                missing -= engine.bytes(on: device)
                 guard sharesWeights(engine) else { continue }
-                let leaving = drained.map(\.id) + victims.compactMap(\.engineID)
-                if let shared = weights(sharedOnlyBy: leaving, engine.model, on: device) {
-                    sharers += shared.sharers
+                if let shared = weights(sharedOnlyBy: plan.leaving, engine.model, on: device) {
+                    plan.sharers += shared.sharers
                     missing -= shared.bytes
                 }
             }
         }
-        if missing <= 0 {
-            for victim in victims { remove(victim) }
-            for engine in sharers { engines[engine]?.takesTemplate = true }
-            for engine in drained { drain(engine.id) }
-        } else {
-            for engine in settled where inFlight(engine.id) > 0 {
-                actions.append(.watch(engine.id, below: inFlight(engine.id)))
-            }
-        }
+        if missing > 0 { plan.isEnough = false }
+    }
+
+    private func isSettled(_ engine: EngineRecord, on device: DeviceID) -> Bool {
+        engine.place?.contains(device) == true && isRemovable(engine)
     }
 
     private mutating func remove(_ victim: Victim) {
@@ -91,7 +133,7 @@ extension Scheduler {
     /// Replicas first.
     private func idleEngines(of model: ModelRecord, on device: DeviceID) -> [EngineRecord] {
         engines(of: model).reversed().filter {
-            $0.device == device && isRemovable($0) && isIdle($0) && residentUntil($0) <= now
+            isSettled($0, on: device) && isIdle($0) && residentUntil($0) <= now
         }
     }
 

@@ -73,8 +73,10 @@ public struct DeviceSpecification: Sendable, Equatable {
     public let memoryBytes: Int
     /// Processor numbers of its processes; empty: all.
     public let cores: [Int]
+    /// `cpu` or `cuda`. The ranks of one engine are on devices of one kind.
+    public var kind: Substring { id.description.prefix { $0 != ":" } }
     /// Whether it is the host's own memory, so that forked processes share what they have on it.
-    public var isCPU: Bool { id.description.hasPrefix("cpu:") }
+    public var isCPU: Bool { kind == "cpu" }
 
     public init(id: DeviceID, memoryBytes: Int, cores: [Int]) {
         self.id = id

@@ -22,22 +22,22 @@ public struct LeaseWish: Sendable, Equatable {
     public let engineGeneration: Generation
     /// Of this lease: never used before.
     public let generation: Generation
-    public let worldSize: Int
     public let runtime: RuntimeName
-    public let device: DeviceID
+    /// Each rank's worker is on that rank's device.
+    public let place: Place
     public let owner: ExecutorOwner
 
+    public var worldSize: Int { place.ranks.count }
+
     public init(
-        engine: EngineID, engineGeneration: Generation, generation: Generation, worldSize: Int, runtime: RuntimeName,
-        device: DeviceID,
+        engine: EngineID, engineGeneration: Generation, generation: Generation, runtime: RuntimeName, place: Place,
         owner: ExecutorOwner
     ) {
         self.engine = engine
         self.engineGeneration = engineGeneration
         self.generation = generation
-        self.worldSize = worldSize
         self.runtime = runtime
-        self.device = device
+        self.place = place
         self.owner = owner
     }
 }

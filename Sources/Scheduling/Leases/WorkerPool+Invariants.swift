@@ -44,8 +44,8 @@ extension WorkerPool {
         for (rank, id) in lease.workers.enumerated() {
             if lease.rank(of: id) != rank { return "\(lease.engine) has \(id) twice" }
             guard let worker = workers[id] else { continue }
-            if worker.device != wish.device || worker.runtime != wish.runtime {
-                return "\(lease.engine) has \(id), which is not of \(wish.runtime) on \(wish.device)"
+            if worker.device != wish.place.ranks[rank] || worker.runtime != wish.runtime {
+                return "\(lease.engine) has \(id), which is not of \(wish.runtime) on \(wish.place.ranks[rank])"
             }
             guard worker.lease?.generation == lease.generation else { continue }
             own += 1

@@ -6,23 +6,30 @@ extension WorkerPool {
         guard wish.worldSize > 0, executors[wish.engine] == nil else { return false }
         if executors.values.contains(where: { $0.lease.generation == wish.generation }) { return false }
         if case .user(_, let message) = wish.owner, engine(of: message.executor) != nil { return false }
-        return count(of: wish.runtime, on: wish.device).idle >= wish.worldSize
+        return idleWorkers(for: wish) != nil
     }
 
     mutating func lease(_ wish: LeaseWish) {
-        guard canLease(wish) else { return }
-        let idle = workersInOrder.filter {
-            $0.state == .idle && $0.runtime == wish.runtime && $0.device == wish.device
-        }
-        let lease = Lease(
-            engine: wish.engine, generation: wish.generation, workers: idle.prefix(wish.worldSize).map(\.process))
+        guard canLease(wish), let workers = idleWorkers(for: wish) else { return }
+        let lease = Lease(engine: wish.engine, generation: wish.generation, workers: workers)
         executors[wish.engine] = ProxyExecutor(wish: wish, lease: lease)
         for worker in lease.workers {
-            workers[worker]?.leaseCount += 1
-            workers[worker]?.isProvenClean = false
+            self.workers[worker]?.leaseCount += 1
+            self.workers[worker]?.isProvenClean = false
             enter(.leased(lease, hasAccepted: false), worker, for: limits.answerTimeout)
             actions.append(.lease(worker, lease, owner: wish.owner))
         }
+    }
+
+    /// One on each rank's device; nil: one is missing.
+    private func idleWorkers(for wish: LeaseWish) -> [ProcessID]? {
+        var idle = workersInOrder.filter { $0.state == .idle && $0.runtime == wish.runtime }
+        var chosen: [ProcessID] = []
+        for device in wish.place.ranks {
+            guard let index = idle.firstIndex(where: { $0.device == device }) else { return nil }
+            chosen.append(idle.remove(at: index).process)
+        }
+        return chosen
     }
 
     mutating func accepted(_ id: ProcessID, _ generation: Generation) {

@@ -115,13 +115,17 @@ public struct EngineStatus: Sendable, Codable, Equatable {
     /// A phase of the engine's life; of one that was made through the API and is not loaded: `failed`, `stopped` or
     /// `asleep`.
     public var state: String
+    /// The first of its devices; absent before it has one.
     public var device: String?
+    /// All its devices, each once: that of its first rank, of its front end and of its core comes first.
+    public var devices: [String]
     /// The core's; absent before it has one.
     public var pid: Int?
     public var frontEndPid: Int?
     /// The front end's Unix socket.
     public var socket: String?
     public var inFlight: Int
+    /// Over all its devices.
     public var footprintBytes: Int?
     /// The stages of its start, in order of their ends.
     public var stages: [StageTime]
@@ -137,14 +141,15 @@ public struct EngineStatus: Sendable, Codable, Equatable {
     public var reason: String?
 
     public init(
-        id: String, model: String, state: String, device: String?, pid: Int?, frontEndPid: Int?, socket: String?,
+        id: String, model: String, state: String, devices: [String], pid: Int?, frontEndPid: Int?, socket: String?,
         inFlight: Int, footprintBytes: Int?, stages: [StageTime], startMilliseconds: Double?, startTier: Tier? = nil,
         workers: [String] = [], isExternal: Bool = false, reason: String? = nil
     ) {
         self.id = id
         self.model = model
         self.state = state
-        self.device = device
+        self.device = devices.first
+        self.devices = devices
         self.pid = pid
         self.frontEndPid = frontEndPid
         self.socket = socket
@@ -160,7 +165,7 @@ public struct EngineStatus: Sendable, Codable, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case startTier = "start_tier"
-        case id, model, state, device, pid, socket, stages, workers, reason
+        case id, model, state, device, devices, pid, socket, stages, workers, reason
         case isExternal = "is_external"
         case frontEndPid = "front_end_pid"
         case inFlight = "in_flight"

@@ -6,7 +6,7 @@ extension EngineStatus {
     var sentence: String {
         let tier = startTier.map { " from \($0.rawValue)" } ?? ""
         let start = startMilliseconds.map { ", started in \(Units.milliseconds($0))\(tier)" } ?? ""
-        return "\(model): \(state) as \(id) on \(Units.name(device))\(start)"
+        return "\(model): \(state) as \(id) on \(Units.name(devices.joined(separator: ", ")))\(start)"
     }
 }
 

@@ -17,8 +17,8 @@ extension EngineListing {
         for engine in engines {
             table.add(
                 [
-                    engine.id, engine.model, engine.state, Units.name(engine.device), Units.number(engine.pid),
-                    String(engine.inFlight), Units.bytes(engine.footprintBytes),
+                    engine.id, engine.model, engine.state, Units.name(engine.devices.joined(separator: ", ")),
+                    Units.number(engine.pid), String(engine.inFlight), Units.bytes(engine.footprintBytes),
                     Units.milliseconds(engine.startMilliseconds),
                 ] + (hasReasons ? [Units.name(engine.reason)] : []))
         }

@@ -8,7 +8,8 @@ struct EngineRoutesTests {
     @Test func enginesHaveTheOriginsFieldsAndOurs() async throws {
         try await RunningAPI.with { api in
             let engine = [
-                #"{"api_url":"http://127.0.0.1:8000/v1","assigned_ranks":[0],"device":"cpu:0","engine_uuid":"e-3","#,
+                #"{"api_url":"http://127.0.0.1:8000/v1","assigned_ranks":[0],"device":"cpu:0","devices":["cpu:0"],"#,
+                #""engine_uuid":"e-3","#,
                 #""footprint_bytes":734003200,"front_end_pid":105,"id":"e-3","in_flight":2,"is_external":false,"#,
                 #""model":"org/small","pid":104,"#,
                 #""port":8000,"socket":"/run/f/p-5.sock","#,
@@ -90,7 +91,8 @@ struct EngineRoutesTests {
             #expect(
                 reply.body.hasPrefix(
                     #"{"api_url":"http://127.0.0.1:8000/v1","assigned_ranks":[0],"create_timings":{"config_ms":12.25,"#
-                        + #""load_ms":200.5,"total_ms":812.34},"device":"cpu:0","engine_uuid":"e-3","#))
+                        + #""load_ms":200.5,"total_ms":812.34},"device":"cpu:0","devices":["cpu:0"],"#
+                        + #""engine_uuid":"e-3","#))
             for field in [
                 #""model":"org/small""#, #""pid":104"#, #""port":8000"#, #""status":"ready""#,
                 #""warnings":["a note"]"#,

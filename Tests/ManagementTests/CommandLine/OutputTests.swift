@@ -105,7 +105,10 @@ struct OutputTests {
     @Test func whatCommandsSay() {
         var engine = EngineStatus.sample
         #expect(engine.sentence == "org/small: ready as e-3 on cpu:0, started in 812.3 ms from warm")
-        (engine.state, engine.device, engine.startTier, engine.startMilliseconds) = ("placing", nil, nil, nil)
+        engine.devices = ["cuda:0", "cuda:1"]
+        #expect(engine.sentence == "org/small: ready as e-3 on cuda:0, cuda:1, started in 812.3 ms from warm")
+        #expect(EngineListing(engines: [engine]).table.contains("  cuda:0, cuda:1  "))
+        (engine.state, engine.devices, engine.startTier, engine.startMilliseconds) = ("placing", [], nil, nil)
         #expect(engine.sentence == "org/small: placing as e-3 on -")
         var model = ModelStatus.asleep
         #expect(model.sentence == "quiet: asleep, 400.0 MiB kept")

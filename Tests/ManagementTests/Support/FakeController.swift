@@ -29,7 +29,7 @@ struct FakeController: ControllerManaging {
 
 extension EngineStatus {
     static let sample = EngineStatus(
-        id: "e-3", model: "org/small", state: "ready", device: "cpu:0", pid: 104, frontEndPid: 105,
+        id: "e-3", model: "org/small", state: "ready", devices: ["cpu:0"], pid: 104, frontEndPid: 105,
         socket: "/run/f/p-5.sock", inFlight: 2, footprintBytes: 700 << 20,
         stages: [StageTime(stage: "config", milliseconds: 12.25), StageTime(stage: "load", milliseconds: 200.5)],
         startMilliseconds: 812.34, startTier: .warm)

@@ -29,6 +29,41 @@ import Testing
         #expect(harness.pool.executors.isEmpty)
     }
 
+    @Test mutating func eachRankHasAWorkerOfItsOwnDevice() throws {
+        let first = harness.addWorkers(2)
+        let second = harness.addWorkers(1, on: DeviceID("cuda:1"))
+        let ranks = [DeviceID("cuda:1"), .cuda]
+        let decided = harness.send(.lease(harness.wish(1, ranks: ranks)))
+        #expect(decided.told == [second[0], first[0]])
+        let lease = try #require(harness.pool.executors[EngineID(number: 1)]?.lease)
+        #expect(lease.workers == [second[0], first[0]])
+        #expect(harness.state(of: first[1]) == .idle)
+    }
+
+    @Test mutating func whereOneDeviceHasNoWorkerNoneIsLeased() {
+        let workers = harness.addWorkers(2)
+        let wish = harness.wish(1, ranks: [.cuda, DeviceID("cuda:1")])
+        #expect(!harness.pool.canLease(wish))
+        #expect(harness.send(.lease(wish)) == [])
+        #expect(workers.allSatisfy { harness.state(of: $0) == .idle })
+        harness.addWorkers(1, on: DeviceID("cuda:1"))
+        #expect(harness.pool.canLease(wish))
+    }
+
+    @Test mutating func aWorkerLostOnOneDeviceTakesTheOtherDevicesWorkerBack() throws {
+        let first = harness.addWorkers(1)[0]
+        let second = harness.addWorkers(1, on: DeviceID("cuda:1"))[0]
+        harness.send(.lease(harness.wish(1, ranks: [.cuda, DeviceID("cuda:1")])))
+        let lease = try #require(harness.pool.executors[EngineID(number: 1)]?.lease)
+        harness.accept(lease)
+        let decided = harness.send(.gone(second, reason: "killed"))
+        #expect(decided.ends.count == 1)
+        #expect(decided.resets == [first])
+        #expect(decided.returned.isEmpty)
+        harness.send(.resetDone(first, lease.generation))
+        #expect(harness.send(.measured(first, lease.generation, privateBytes: 100)).returned == [lease.engine])
+    }
+
     @Test mutating func aGroupIsOfOneDeviceAndOneRuntime() {
         harness.addWorkers(1)
         harness.addWorkers(1, on: DeviceID("cuda:1"))
@@ -41,13 +76,11 @@ import Testing
         harness.addWorkers(3)
         try harness.lease(1)
         let sameEngine = LeaseWish(
-            engine: EngineID(number: 1), engineGeneration: .number(2), generation: .number(2), worldSize: 1,
-            runtime: .simulated, device: .cuda,
-            owner: .core(.core(of: 2)))
+            engine: EngineID(number: 1), engineGeneration: .number(2), generation: .number(2), runtime: .simulated,
+            place: Place(ranks: [.cuda]), owner: .core(.core(of: 2)))
         let sameGeneration = LeaseWish(
-            engine: EngineID(number: 2), engineGeneration: .number(1), generation: .number(1), worldSize: 1,
-            runtime: .simulated, device: .cuda,
-            owner: .core(.core(of: 2)))
+            engine: EngineID(number: 2), engineGeneration: .number(1), generation: .number(1), runtime: .simulated,
+            place: Place(ranks: [.cuda]), owner: .core(.core(of: 2)))
         for wish in [sameEngine, sameGeneration, harness.wish(2, size: 0)] {
             #expect(!harness.pool.canLease(wish))
             #expect(harness.send(.lease(wish)) == [])

@@ -67,10 +67,14 @@ struct PoolHarness {
     // MARK: Leases
 
     func wish(_ number: Int, size: Int = 1, on device: DeviceID = .cuda, owner: ExecutorOwner? = nil) -> LeaseWish {
+        wish(number, ranks: Array(repeating: device, count: size), owner: owner)
+    }
+
+    /// - Parameter ranks: the device of each.
+    func wish(_ number: Int, ranks: [DeviceID], owner: ExecutorOwner? = nil) -> LeaseWish {
         LeaseWish(
             engine: EngineID(number: number), engineGeneration: .number(number), generation: .number(number),
-            worldSize: size, runtime: .simulated,
-            device: device, owner: owner ?? .core(.core(of: number)))
+            runtime: .simulated, place: Place(ranks: ranks), owner: owner ?? .core(.core(of: number)))
     }
 
     /// Workers are reserved for the engine of this number.

@@ -211,6 +211,22 @@ import Testing
         #expect(harness.outcomes(of: request) == [.admitted(first)])
     }
 
+    @Test func oneWhoseFilesHaveChangedMeanwhileNeverWasAsleep() throws {
+        var (harness, first, replica) = try ready(device: .gibibytes(16, id: "cuda:0"))
+        harness.inFlight[replica] = 1
+        let command = harness.sleep("a")
+        harness.send(.permitReleased(first))
+        harness.send(.suspended(first, try harness.generation(of: first)))
+        _ = harness.request("a")
+        harness.inspect(first, fingerprint: "second")
+        #expect(harness.phase(of: first) == .stopping)
+        #expect(harness.sleepFailure(command)?.code == .conflict)
+        harness.endProcesses()
+        harness.inFlight[replica] = 0
+        harness.endEngine(replica)
+        #expect(!harness.isAsleep(command))
+    }
+
     @Test func anIdleTimeoutOfBothSuspendsOne() throws {
         var (harness, first, replica) = try ready(
             idleTimeout: .seconds(60), device: .gibibytes(16, id: "cuda:0"))

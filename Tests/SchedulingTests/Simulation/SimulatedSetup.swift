@@ -17,8 +17,10 @@ struct SimulatedSetup {
         limits.idleRanks = random.number(0...2)
         if random.chance(70) { limits.leases.resetOnCPU = .inPlace(toleranceBytes: 1 << 20) }
         self.limits = limits
-        let names = ["cpu:0", random.chance(30) ? "cuda:0" : "cpu:1"]
-        devices = names.prefix(random.number(1...2)).map {
+        let hasGroups = random.chance(35)
+        var names = Array(["cpu:0", random.chance(30) ? "cuda:0" : "cpu:1"].prefix(random.number(1...2)))
+        if hasGroups { names = (random.chance(30) ? ["cpu:0"] : []) + (0..<random.number(2...4)).map { "cuda:\($0)" } }
+        devices = names.map {
             DeviceSpecification(id: DeviceID($0), memoryBytes: random.number(2...8) << 30, cores: [0, 1, 2])
         }
         let runtimes = (0..<random.number(1...2)).map { RuntimeName("r\($0)") }
@@ -36,7 +38,8 @@ struct SimulatedSetup {
                     startTimeout: .seconds(random.number(20...60)),
                     isPinned: random.chance(15), kvCacheBytes: random.chance(50) ? 256 << 20 : nil,
                     idleTimeout: random.chance(25) ? .seconds(random.number(1...40)) : nil,
-                    hasTemplate: random.chance(70), tensorParallelSize: random.chance(20) ? random.number(2...4) : 1,
+                    hasTemplate: random.chance(70),
+                    tensorParallelSize: random.chance(hasGroups ? 60 : 20) ? random.number(2...4) : 1,
                     executor: random.chance(20) ? .remote : .auto))
         }
         self.models = models

@@ -7,6 +7,7 @@ extension SimulatedWorld {
     mutating func check(_ action: SchedulerAction) {
         checkTemplate(action)
         checkReplica(action)
+        checkGroup(action)
         switch action {
         case .startZygote, .fork, .inspect, .assign:
             if isShuttingDown { fail("\(action) after the shutdown began") }
@@ -48,6 +49,7 @@ extension SimulatedWorld {
         let waiting = scheduler.models.values.reduce(0) { $0 + $1.waitingCount }
         if waiting != ledger.waitingCount { fail("\(ledger.waitingCount) requests wait, \(waiting) are known") }
         checkEngines(after: actions)
+        countGroups(in: actions)
         for runtime in scheduler.runtimes.keys {
             let zygotes = scheduler.processes.values.count {
                 $0.role == .zygote && $0.runtime == runtime && $0.state != .ending(nil)

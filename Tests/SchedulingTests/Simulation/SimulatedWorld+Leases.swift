@@ -147,10 +147,12 @@ extension SimulatedWorld {
             .externalAsked(
                 ExternalRequest(
                     message: message, pid: Int32(lastExecutor), model: "own", worldSize: random.number(1...4),
-                    deviceKind: random.chance(90) ? "cpu" : "cuda", footprint: random.number(100...3_000) << 20,
+                    deviceKind: random.chance(90) ? userKind : "cuda", footprint: random.number(100...3_000) << 20,
                     patience: .seconds(random.number(1...120)), versions: [:]),
                 RuntimeName(runtime)), after: .zero)
     }
+
+    private var userKind: String { scheduler.devices.map(\.kind).last.map(String.init) ?? "" }
 
     private mutating func endAsUser(_ id: ExecutorID) {
         if let lease = executors[id]?.lease, random.chance(50) {
@@ -164,6 +166,7 @@ extension SimulatedWorld {
         switch answer {
         case .granted(let lease):
             count("granted to a user")
+            if isGroup(lease.engine) { count("a user's group") }
             if executors[message.executor]?.isWaiting != true { fail("\(message) is answered twice") }
             executors[message.executor]?.lease = lease
         case .refused:

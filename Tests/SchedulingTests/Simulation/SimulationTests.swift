@@ -21,7 +21,8 @@ import Testing
         "template given up", "template failed", "idle timeout", "start of a replica: cold",
         "start of a replica: warm", "start of a replica: asleep", "several are ready", "a replica stands for its model",
         "start of a replica refused: start_failed", "start of a replica refused: conflict", "made", "removed",
-        "not loaded: conflict", "not loaded: unprocessable",
+        "not loaded: conflict", "not loaded: unprocessable", "start of a group", "eviction of a group",
+        "eviction on several devices", "a user's group", "a group gets workers again",
     ]
 
     @Test(.enabled(if: environment["SIMULATION_SEED"] == nil))

@@ -33,6 +33,7 @@ public struct EngineState: Decodable, Sendable {
     public let model: String
     public let state: String
     public let device: String?
+    public let devices: [String]
     public let pid: Int?
     public let frontEndPid: Int?
     public let inFlight: Int

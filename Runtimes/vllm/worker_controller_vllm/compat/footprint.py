@@ -10,8 +10,8 @@ _PATTERNS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 
 
 def footprint_bytes(config: Any) -> int:
-    """The weight files' size times 1.1, every rank's KV cache, and 512 MiB; with vLLM's own share of the device's
-    memory where no size of the cache is given, since vLLM then takes all of that."""
+    """The weight files' size times 1.1, every rank's KV cache, and 512 MiB (on GPUs for every rank); with vLLM's own
+    share of the device's memory where no size of the cache is given, since vLLM then takes all of that."""
     ranks = config.parallel_config.world_size
     cache = config.cache_config
     if cache.kv_cache_memory_bytes is None:
@@ -19,7 +19,8 @@ def footprint_bytes(config: Any) -> int:
 
         return int(ranks * cache.gpu_memory_utilization * current_platform.get_device_total_memory())
     weights = weight_bytes(_folder_of(config.model_config))
-    return int(weights * WEIGHTS_FACTOR) + ranks * cache.kv_cache_memory_bytes + OVERHEAD_BYTES
+    devices = 1 if config.device_config.device_type == "cpu" else ranks
+    return int(weights * WEIGHTS_FACTOR) + ranks * cache.kv_cache_memory_bytes + devices * OVERHEAD_BYTES
 
 
 def weight_bytes(folder: Path | None) -> int:

@@ -16,6 +16,7 @@ from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProcHan
 
 from worker_controller_vllm.compat import vllm_version
 from worker_controller_vllm.compat.footprint import footprint_bytes
+from worker_controller_vllm.compat.peers import reduce_with_nccl
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_within
 from worker_controller_vllm.compat.shared_memory import remove_names, use_anonymous_shared_memory
 from worker_controller_vllm.lease_client import PARK, UNPARK, Home, LeaseClient
@@ -75,6 +76,7 @@ class RemoteExecutor(MultiprocExecutor):
         self._is_open = False
         self._get_parallel_sizes()
         _check_shape(self.parallel_config)
+        self._exchange = reduce_with_nccl(self.vllm_config)
         # Read before vLLM changes it: workers that come later get what the first ones got.
         self._config = pickled(self.vllm_config)
         use_anonymous_shared_memory()
@@ -164,7 +166,7 @@ class RemoteExecutor(MultiprocExecutor):
         assert self.rpc_broadcast_mq is not None
         return RankOrder(
             rank=rank,
-            environment=for_workers(os.environ, self.home.environment if self.home else ()),
+            environment=for_workers(os.environ, self.home.environment if self.home else ()) | self._exchange,
             config=self._config,
             rendezvous=self._rendezvous,
             steps=self.rpc_broadcast_mq.export_handle(),

@@ -142,13 +142,14 @@ struct LeaseLedger {
         guard let worker = workers[id], worker.isUsable, worker.baseline != nil, case .clean = worker.hold else {
             return fail("\(id) is leased to \(lease.engine), and not proven clean")
         }
-        if worker.runtime != wish.runtime || worker.device != wish.device { fail("\(id) is of another pool") }
+        guard lease.workers.count == wish.worldSize, Set(lease.workers).count == wish.worldSize else {
+            return fail("\(lease.engine) has not \(wish.worldSize) workers, but \(lease.workers)")
+        }
+        let device = lease.rank(of: id).map { wish.place.ranks[$0] }
+        if worker.runtime != wish.runtime || worker.device != device { fail("\(id) is of another pool") }
         if let record = leases[lease.generation] {
             if record.lease != lease { fail("two leases have the generation of \(lease.engine)") }
         } else {
-            if lease.workers.count != wish.worldSize || Set(lease.workers).count != wish.worldSize {
-                fail("\(lease.engine) has not \(wish.worldSize) workers, but \(lease.workers)")
-            }
             var record = LeaseRecord(lease: lease, owner: owner)
             if case .user(_, let message) = owner {
                 record.executor = message.executor

@@ -1,7 +1,7 @@
 import Scheduling
 
-/// Engines that wait in line for groups of one to four workers, on two devices with room for four each: who is first on a
-/// device is served first. For a while answers get lost and processes die; then nothing fails any more.
+/// Engines that wait in line for groups of one to four workers, on one of two devices with room for four each, or on both:
+/// who is first on all its devices is served first. For a while answers get lost and processes die; then nothing fails any more.
 struct LeaseLine {
     private static let mostWorkers = 4
     private static let engineCount = 14
@@ -47,8 +47,8 @@ struct LeaseLine {
 
     private mutating func check() {
         for device in LeaseRun.devices {
-            let wishes = wanted.filter { $0.device == device }.map(\.engine)
-            let order = served.filter { $0.device == device }.map(\.engine)
+            let wishes = wanted.filter { $0.place.contains(device) }.map(\.engine)
+            let order = served.filter { $0.place.contains(device) }.map(\.engine)
             if order != wishes { failure = "on \(device) the line was \(wishes), and served were \(order)" }
         }
         if !servedInCalm.isSubset(of: granted) { failure = "not all were granted what they were given" }
@@ -61,8 +61,7 @@ struct LeaseLine {
         let wish = LeaseWish(
             engine: EngineID(number: number), engineGeneration: Generation(epoch: 1, counter: number),
             generation: Generation(epoch: 1, counter: number),
-            worldSize: 1 + random.below(Self.mostWorkers), runtime: .simulated,
-            device: LeaseRun.devices[random.below(2)],
+            runtime: .simulated, place: LeaseRun.place(1 + random.below(Self.mostWorkers), &random),
             owner: random.below(3) == 0 ? .user(pid: 77, asked: .of(number, 0)) : .core(.core(of: number)))
         wanted.append(wish)
         line.append(wish)
@@ -95,24 +94,31 @@ struct LeaseLine {
         serve()
     }
 
-    /// Whoever is first on a device has its workers as soon as they are there; those that are missing are forked.
+    /// Whoever is first on all its devices has its workers as soon as they are there; those that are missing are forked.
     private mutating func serve() {
+        while failure == nil, let first = line.first(where: { isFirst($0) && run.pool.canLease($0) }) {
+            line.removeAll { $0.engine == first.engine }
+            served.append(first)
+            if isCalm { servedInCalm.insert(first.engine) }
+            for action in run.apply(LeaseStep(event: .lease(first), now: now)) { carryOut(action) }
+            failure = run.failure
+        }
         for device in LeaseRun.devices {
-            while failure == nil, let first = line.first(where: { $0.device == device }), run.pool.canLease(first) {
-                line.removeAll { $0.engine == first.engine }
-                served.append(first)
-                if isCalm { servedInCalm.insert(first.engine) }
-                for action in run.apply(LeaseStep(event: .lease(first), now: now)) { carryOut(action) }
-                failure = run.failure
-            }
             let count = run.pool.count(of: .simulated, on: device)
-            let missing = (line.first { $0.device == device }?.worldSize ?? 1) - count.spare
+            let first = line.first { $0.place.contains(device) }
+            let missing = (first?.place.ranks.count { $0 == device } ?? 1) - count.spare
             for _ in 0..<max(0, min(missing, Self.mostWorkers - count.spare - count.leased)) {
                 let id = ProcessID(number: processCount)
                 processCount += 1
                 _ = run.apply(LeaseStep(event: .forked(id, .simulated, device), now: now))
                 pending.append(.idle(id, privateBytes: 100))
             }
+        }
+    }
+
+    private func isFirst(_ wish: LeaseWish) -> Bool {
+        wish.place.devices.allSatisfy { device in
+            line.first { $0.place.contains(device) }?.engine == wish.engine
         }
     }
 

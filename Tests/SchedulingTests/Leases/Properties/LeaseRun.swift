@@ -12,6 +12,12 @@ struct LeaseRun {
     /// replaced.
     static let firstWorkers = [0, 0, 0, 1, 1]
 
+    /// On one of the devices, or on both by turns.
+    static func place(_ size: Int, _ random: inout SplitMix64) -> Place {
+        let number = random.below(3)
+        return Place(ranks: (0..<size).map { devices[number == 2 ? $0 % 2 : number] })
+    }
+
     private init(handler: @escaping LeaseHandler) {
         let limits = LeaseLimits(resetOnCPU: .replace, resetElsewhere: .inPlace(toleranceBytes: Self.tolerance))
         pool = WorkerPool(limits: limits)

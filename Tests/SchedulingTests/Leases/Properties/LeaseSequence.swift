@@ -89,14 +89,13 @@ struct LeaseSequence {
     private mutating func lease() -> LeaseEvent {
         leaseCount += 1
         let number = leaseCount
-        let size = 1 + random.below(3)
+        let place = LeaseRun.place(1 + random.below(3), &random)
         let owner: ExecutorOwner =
             random.below(3) == 0 ? .user(pid: 77, asked: .of(number, 0)) : .core(.core(of: number))
         return .lease(
             LeaseWish(
                 engine: EngineID(number: number), engineGeneration: Generation(epoch: 1, counter: number),
-                generation: Generation(epoch: 1, counter: number), worldSize: size,
-                runtime: .simulated, device: LeaseRun.devices[random.below(2)], owner: owner))
+                generation: Generation(epoch: 1, counter: number), runtime: .simulated, place: place, owner: owner))
     }
 
     /// Of a lease that may be over: a decision, the end of its executor, or a message that makes no sense.
