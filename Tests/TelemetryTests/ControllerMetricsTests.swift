@@ -118,7 +118,9 @@ import Testing
                 let family = try #require(described)
                 let suffix = match.output.1.dropFirst(family.count)
                 #expect(match.output.1.hasPrefix(family))
-                #expect(suffix.isEmpty || (families[family] == "histogram" && ["_bucket", "_sum", "_count"].contains(suffix)))
+                #expect(
+                    suffix.isEmpty
+                        || (families[family] == "histogram" && ["_bucket", "_sum", "_count"].contains(suffix)))
                 #expect(families[family] != "counter" || family.hasSuffix("_total"))
                 #expect(family.hasPrefix("worker_controller_"))
             }

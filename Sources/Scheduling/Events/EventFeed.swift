@@ -50,7 +50,8 @@ public final class EventFeed: Sendable {
             let number = id.map(state.history.number) ?? state.history.lastNumber
             guard let number else {
                 throw ControllerError(
-                    .badRequest, "'\(id ?? "")' is no id of an event: they are like 3-17, and 0 stands before the first.")
+                    .badRequest,
+                    "'\(id ?? "")' is no id of an event: they are like 3-17, and 0 stands before the first.")
             }
             guard state.readers.count < Self.mostReaders else {
                 throw ControllerError(

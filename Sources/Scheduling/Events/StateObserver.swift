@@ -95,7 +95,8 @@ public struct StateObserver: Sendable {
         let present = ready.mapValues(\.isLoaded)
         defer { templates = present }
         guard present != templates else { return [] }
-        return ready.sorted { $0.key < $1.key }.filter { templates[$0.key] != $0.value.isLoaded }.map { model, template in
+        return ready.sorted { $0.key < $1.key }.filter { templates[$0.key] != $0.value.isLoaded }.map {
+            model, template in
             ControllerEvent(
                 .templateReady, model: model, device: template.device?.description,
                 milliseconds: template.stages.reduce(0) { $0 + $1.milliseconds }, hasWeights: template.isLoaded)
