@@ -35,7 +35,10 @@ extension Scheduler {
 
     mutating func workerGone(_ process: ProcessRecord, reason: String) {
         let wasUsed = pool.workers[process.id]?.lease != nil
-        if let worker = pool.workers[process.id], !worker.isRetired { endings.append(.worker(worker, reason: reason)) }
+        // One that is retired was told of then, and one that a shutdown ends is no loss.
+        if let worker = pool.workers[process.id], process.state != .ending(nil) {
+            endings.append(.worker(worker, reason: reason))
+        }
         tell(.gone(process.id, reason: reason))
         // What happens to a worker in use says nothing of those to come.
         if !wasUsed { poolProcessGone(process, reason: reason) }

@@ -94,7 +94,12 @@ extension ProcessSupervisor {
     }
 
     func executorGone(_ id: ExecutorID) async {
-        guard executors.removeValue(forKey: id) != nil else { return }
+        guard let executor = executors.removeValue(forKey: id) else { return }
+        // It ended because one of these processes did: that one's reason comes first.
+        for process in executor.workers + [executor.home?.core].compactMap(\.self)
+        where processes[process]?.watch?.hasEnded == true {
+            await processes[process]?.gone.wait(atMost: .seconds(1))
+        }
         await tell(.lease(.executorGone(id)))
     }
 
@@ -124,6 +129,7 @@ extension ProcessSupervisor {
             case .done: .done(Done(re: re))
             case .failed(let reason): .failed(Failed(re: re, reason: reason))
             }
+        if case .granted(let lease) = answer { executors[message.executor]?.workers = lease.workers }
         await say(to: message.executor) { try await connection.send(frame) }
     }
 

@@ -37,6 +37,14 @@ struct ObservedHarness {
         for worker in harness.processes(.worker, .starting) { send(.lease(.idle(worker, privateBytes: 100))) }
     }
 
+    /// All that was asked to end does.
+    mutating func endProcesses() {
+        let ending = harness.scheduler.processes.values.filter { if case .ending = $0.state { true } else { false } }
+        for process in ending.map(\.id).sorted(by: { $0.description < $1.description }) {
+            send(.processGone(process, reason: "it was asked to"))
+        }
+    }
+
     var kinds: [ControllerEvent.Kind] { events.map(\.kind) }
 
     func event(_ kind: ControllerEvent.Kind, sourceLocation: SourceLocation = #_sourceLocation) throws

@@ -93,7 +93,7 @@ import Testing
         observed.send(.suspended(engine, generation))
         #expect(observed.kinds == [.engineParked, .modelTier])
         #expect(try observed.event(.modelTier).tier == .parked)
-        observed.act { $0.endProcesses() }
+        observed.endProcesses()
         observed.fillPools()
         _ = observed.act { $0.load("a") }
         observed.act { _ = $0.inspect(engine) }
@@ -102,6 +102,16 @@ import Testing
         #expect(try observed.event(.engineUnparked).workers?.count == 1)
         observed.send(.resumed(engine, generation))
         #expect(try observed.event(.engineReady).tier == .parked)
+    }
+
+    @Test func whatAShutdownEndsHasNotDied() throws {
+        var observed = Self.booted()
+        _ = try observed.start("a")
+        observed.send(.shutdown)
+        observed.send(.permitReleased(EngineID("e-1")))
+        for _ in 0..<4 { observed.endProcesses() }
+        #expect(observed.harness.scheduler.processes.isEmpty)
+        #expect(observed.all.filter { $0.kind == .workerRetired }.map(\.cause) == ["replaced"])
     }
 
     @Test func aUsersEngine() throws {
