@@ -40,7 +40,7 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "ControlProtocol", dependencies: [nio("NIOCore")], swiftSettings: settings),
 
-        // These three do not know each other: they meet in the protocols of Scheduling.
+        // These four do not know each other: they meet in the protocols of Scheduling.
         .target(
             name: "Supervision",
             dependencies: [
@@ -59,11 +59,13 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(name: "Telemetry", dependencies: ["Scheduling"], swiftSettings: settings),
+
         .target(
             name: "WorkerController",
             dependencies: [
                 "ControlProtocol", "ControllerConfiguration", "Gateway", "Management", "Scheduling", "Supervision",
-                "CPlatform",
+                "Telemetry", "CPlatform",
                 serviceLifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), nio("NIOCore"), nio("NIOPosix"),
                 logging,
@@ -107,6 +109,7 @@ let package = Package(
                 nio("NIOCore"), httpClient, argumentParser, logging,
             ],
             swiftSettings: settings),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "Scheduling"], swiftSettings: settings),
         .testTarget(
             name: "SupervisionTests",
             dependencies: [

@@ -14,10 +14,12 @@ public struct ManagementAPI: Service {
     ///   - publicAddress: where clients reach the gateway, for the `api_url` and `port` of engines; asked anew for each
     ///     answer, because a port that the system chooses is known late.
     ///   - socketPath: the Unix socket, made with mode 0600 in a folder that exists; one left over there is replaced.
+    ///   - heartbeat: how often something is written to those who follow the events, even if nothing happens.
     ///   - onListening: called once when the socket takes connections.
     public init(
         controller: any ControllerManaging, publicAddress: @escaping @Sendable () -> PublicAddress,
-        socketPath: String, logger: Logger, onListening: @escaping @Sendable () async -> Void = {}
+        socketPath: String, heartbeat: Duration = .seconds(10), logger: Logger,
+        onListening: @escaping @Sendable () async -> Void = {}
     ) {
         self.socketPath = socketPath
         let router = Router(options: .autoGenerateHeadEndpoints)
@@ -29,6 +31,7 @@ public struct ManagementAPI: Service {
         EngineRoutes(controller: controller, engines: engines).add(to: router)
         ModelRoutes(controller: controller).add(to: router)
         CommandRoutes(controller: controller, engines: engines).add(to: router)
+        TelemetryRoutes(controller: controller, heartbeat: heartbeat).add(to: router)
         application = Application(
             router: router, configuration: ApplicationConfiguration(address: .unixDomainSocket(path: socketPath)),
             onServerRunning: { channel in

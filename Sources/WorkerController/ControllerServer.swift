@@ -132,9 +132,11 @@ public struct ControllerServer: Sendable {
                     await controller.abort()
                     throw error
                 }
-                await gateway.close()
+                // Management first, so that who follows the events sees their end.
+                controller.eventFeed.close()
                 await managementService.triggerGracefulShutdown()
                 await managementEnd.wait(atMost: .seconds(2))
+                await gateway.close()
             }
         } catch {
             // What the processes left is swept by the next start.

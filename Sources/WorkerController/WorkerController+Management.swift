@@ -184,17 +184,9 @@ extension WorkerController: ControllerManaging {
     private func workerStatus(
         _ process: ProcessRecord, _ worker: WorkerRecord, _ snapshot: ProcessSnapshot?
     ) -> WorkerStatus {
-        let state =
-            switch worker.state {
-            case .starting: "starting"
-            case .idle: "idle"
-            case .leased: "leased"
-            case .resetting: "resetting"
-            case .retired: "retired"
-            }
-        return WorkerStatus(
+        WorkerStatus(
             id: process.id.description, role: process.role, runtime: process.runtime.description,
-            device: worker.device.description, pid: snapshot?.pid, state: state,
+            device: worker.device.description, pid: snapshot?.pid, state: worker.state.word,
             engine: worker.lease?.engine.description, privateBytes: snapshot?.privateBytes,
             ageSeconds: snapshot?.ageSeconds ?? 0, slot: worker.slot, timesUsed: worker.leaseCount)
     }

@@ -97,15 +97,4 @@ extension WorkerController {
 
 extension ModelRecord {
     fileprivate var hasFailedTemplate: Bool { templateState == "failed" }
-
-    /// Nil where it has none, or one that was given up.
-    fileprivate var templateState: String? {
-        switch template?.phase {
-        case .inspecting, .forking: "starting"
-        case .preparing(loading: false): "preparing"
-        case .preparing(loading: true): "loading"
-        case .ready: "ready"
-        case .ending, nil: templateError == nil ? nil : "failed"
-        }
-    }
 }

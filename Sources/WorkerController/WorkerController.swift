@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import Scheduling
 import Supervision
+import Telemetry
 
 /// The controller: owns the decision core, feeds it with what happens, and carries out what it decides.
 ///
@@ -15,6 +16,10 @@ public actor WorkerController {
     var publisher: (any RoutePublisher)?
     let jobs: JobRunner
     let logger: Logger
+    /// What happens, for those who follow it. Close it at the end.
+    public nonisolated let eventFeed: EventFeed
+    var observer = StateObserver()
+    var counters = ControllerMetrics()
 
     /// One for each engine that was given processes and is not gone.
     var permits: [EngineID: EnginePermits] = [:]
@@ -53,6 +58,7 @@ public actor WorkerController {
         self.catalog = catalog
         self.supervisor = supervisor
         self.directory = directory
+        eventFeed = EventFeed(epoch: scheduler.epoch)
         (finished, finishing) = AsyncStream.makeStream()
         self.jobs = jobs
         self.logger = logger
@@ -139,7 +145,9 @@ public actor WorkerController {
             let usage = permits.mapValues {
                 EngineUsage(inFlight: $0.inFlight, lastUsed: $0.lastUsed, isClosed: $0.isClosed)
             }
-            for action in scheduler.handle(events.removeFirst(), at: .now, usage: usage) {
+            let actions = scheduler.handle(events.removeFirst(), at: .now, usage: usage)
+            tellWhatHappened()
+            for action in actions {
                 if let outcome = perform(action) { events.append(outcome) }
             }
         }

@@ -18,7 +18,7 @@ struct WorkerControllerCommand: AsyncParsableCommand {
         version: ControllerServer.version,
         subcommands: [
             Serve.self, Run.self, ListEngines.self, ListModels.self, ListWorkers.self, Load.self, Unload.self,
-            Sleep.self, Wake.self, Engines.self, Logs.self, Config.self,
+            Sleep.self, Wake.self, Park.self, Engines.self, Logs.self, Events.self, Config.self,
         ])
 
     static func main() async {

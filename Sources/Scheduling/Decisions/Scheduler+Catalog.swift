@@ -137,7 +137,7 @@ extension Scheduler {
         let error = ControllerError(.conflict, "The engine '\(name)' was deleted while this waited.")
         failSleep(of: name, error)
         refuseAll(of: name, error, log: nil)
-        giveUpTemplate(of: name)
+        giveUpTemplate(of: name, because: "the model was deleted")
         settleRemoval(of: name)
     }
 

@@ -46,7 +46,7 @@ extension Scheduler {
         failSleep(of: name, ControllerError(.conflict, "'\(name)' was unloaded before it was asleep."))
         for id in model.engines { engines[id]?.takesTemplate = weights != nil }
         for id in model.engines { if let engine = engines[id] { end(engine) } }
-        if model.engines.isEmpty, weights != nil { giveUpTemplate(of: name) }
+        if model.engines.isEmpty, weights != nil { giveUpTemplate(of: name, because: "the model was unloaded") }
         completeUnloads(of: name)
     }
 

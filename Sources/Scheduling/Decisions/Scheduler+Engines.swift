@@ -45,7 +45,7 @@ extension Scheduler {
         }
         // What was made from other files is never served again.
         if let known = models[engine.model]?.template?.fingerprint, known != inspection.fingerprint {
-            giveUpTemplate(of: engine.model)
+            giveUpTemplate(of: engine.model, because: Self.otherFiles)
         }
     }
 
@@ -103,6 +103,7 @@ extension Scheduler {
     /// template, perhaps only that is at fault: the next is made without it.
     mutating func failStart(_ id: EngineID, _ error: ControllerError) {
         guard let engine = engines[id], engine.isComing else { return }
+        note(endOf: id, error.message)
         let usesTemplate = isStartingFromTemplate(engine)
         if engine.phase == .starting { models[engine.model]?.startsGenerically = engine.template != nil }
         if isReplica(engine) {
@@ -124,6 +125,7 @@ extension Scheduler {
     /// Refuses the start without a pause: nothing of the model's own is wrong.
     mutating func refuseStart(_ id: EngineID, _ error: ControllerError, log: LogSource? = nil) {
         guard let engine = engines[id], engine.isComing else { return }
+        note(endOf: id, error.message)
         if engine.isParked { return refuseUnparking(engine, error) }
         if isReplica(engine) {
             failReplica(engine, error)
@@ -141,6 +143,7 @@ extension Scheduler {
         case .queued, .placing, .starting, .resuming:
             failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
         case .ready:
+            note(endOf: id, reason)
             let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")
             models[engine.model]?.lastError = error
             let isQuick = now - (engine.readyAt ?? now) < Self.quickDeath
@@ -152,7 +155,9 @@ extension Scheduler {
                 if models[engine.model]?.quickDeaths ?? 0 > 1 { models[engine.model]?.backoff.failed(at: now) }
             }
             stop(id)
-        case .draining, .suspending, .asleep: stop(id)
+        case .draining, .suspending, .asleep:
+            note(endOf: id, reason)
+            stop(id)
         case .stopping: break
         }
     }
@@ -232,7 +237,9 @@ extension Scheduler {
         promoteReplica(of: engine.model)
         handOnWeights(of: engine)
         let others = models[engine.model].map { engines(of: $0) } ?? []
-        if engine.takesTemplate, !others.contains(where: \.takesTemplate) { giveUpTemplate(of: engine.model) }
+        if engine.takesTemplate, !others.contains(where: \.takesTemplate) {
+            giveUpTemplate(of: engine.model, because: "its engine ended, and its weights are not to be kept")
+        }
         refuseRequests(naming: id, of: engine.model)
         completeUnloads(of: engine.model)
         ensureEngine(engine.model)

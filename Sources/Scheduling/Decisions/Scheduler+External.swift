@@ -48,6 +48,7 @@ extension Scheduler {
 
     /// It waits no longer; nothing of any device is its.
     mutating func refuseExternal(_ engine: EngineRecord, _ reason: String) {
+        note(endOf: engine.id, reason)
         engines[engine.id] = nil
         if let request = engine.external { refuse(request, reason) }
     }

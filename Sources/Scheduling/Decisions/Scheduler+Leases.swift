@@ -14,7 +14,9 @@ extension Scheduler {
     mutating func tell(_ event: LeaseEvent) {
         for action in pool.handle(event, at: now) {
             switch action {
-            case .ended(let engine, let generation, let end): leaseEnded(engine, generation, end)
+            case .ended(let engine, let generation, let end):
+                endings.append(.lease(engine, end))
+                leaseEnded(engine, generation, end)
             case .returned(let engine, let generation): leaseReturned(engine, generation)
             case .retire(let worker, _):
                 processes[worker]?.state = .ending(nil)
@@ -33,6 +35,10 @@ extension Scheduler {
 
     mutating func workerGone(_ process: ProcessRecord, reason: String) {
         let wasUsed = pool.workers[process.id]?.lease != nil
+        // One that is retired was told of then, and one that a shutdown ends is no loss.
+        if let worker = pool.workers[process.id], process.state != .ending(nil) {
+            endings.append(.worker(worker, reason: reason))
+        }
         tell(.gone(process.id, reason: reason))
         // What happens to a worker in use says nothing of those to come.
         if !wasUsed { poolProcessGone(process, reason: reason) }

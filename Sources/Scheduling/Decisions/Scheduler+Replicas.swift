@@ -81,12 +81,12 @@ extension Scheduler {
 
     /// Two engines of a model never serve different weights.
     mutating func refuseOtherFiles(_ replica: EngineRecord) {
-        failReplica(
-            replica,
-            ControllerError(
-                .conflict,
-                "the files of the model folder have changed since '\(replica.model)' was started. Unload it to serve the "
-                    + "new ones."))
+        let error = ControllerError(
+            .conflict,
+            "the files of the model folder have changed since '\(replica.model)' was started. Unload it to serve the "
+                + "new ones.")
+        note(endOf: replica.id, error.message)
+        failReplica(replica, error)
         stop(replica.id)
     }
 

@@ -110,7 +110,7 @@ extension Scheduler {
         case .engine(let engine) where engine.phase == .asleep: stop(engine.id)
         case .engine(let engine): evict(engine.id)
         case .templateAfter(let sharers, _): for engine in sharers { engines[engine]?.takesTemplate = true }
-        case .template(let model, _): giveUpTemplate(of: model)
+        case .template(let model, _): giveUpTemplate(of: model, because: "its memory is needed")
         }
     }
 

@@ -30,7 +30,7 @@ extension Scheduler {
         } else if processes.values.contains(where: { $0.role == .frontEnd || $0.role == .core }) {
             endProcesses { $0.isSpare && ($0.role == .frontEnd || $0.role == .core) }
         } else if processes.values.contains(where: { $0.role == .template }) {
-            for name in models.keys.sorted() { giveUpTemplate(of: name) }
+            for name in models.keys.sorted() { giveUpTemplate(of: name, because: "the controller is shutting down") }
         } else {
             endProcesses(where: \.isSpare)
         }

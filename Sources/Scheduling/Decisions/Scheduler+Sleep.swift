@@ -122,7 +122,7 @@ extension Scheduler {
             models[name]?.sleep?.step = .loading
         } else {
             models[name]?.sleep?.step = .clearing
-            if !isStartedFrom(model) { giveUpTemplate(of: name) }
+            if !isStartedFrom(model) { giveUpTemplate(of: name, because: Self.otherFiles) }
         }
     }
 

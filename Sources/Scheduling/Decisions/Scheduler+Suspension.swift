@@ -86,6 +86,7 @@ extension Scheduler {
         switch engine.phase {
         case .resuming: failStart(id, error)
         case .suspending:
+            note(endOf: id, error.message)
             models[engine.model]?.lastError = error
             failSleep(of: engine.model, error, log: .engine(id))
             stop(id)

@@ -4,9 +4,17 @@ extension Scheduler {
     /// A template fails when so many of its processes fail in a row.
     private static let childFailures = 3
 
+    /// Why a template is given up that was made from what is not there any more.
+    static let otherFiles = "the files of the model folder have changed"
+
     /// Ends the template and its idle processes. Engines that were forked from it live on.
-    mutating func giveUpTemplate(of name: String) {
+    mutating func giveUpTemplate(of name: String, because reason: String) {
         guard let template = models[name]?.template, !template.isEnding else { return }
+        endings.append(.templateGivenUp(model: name, reason: reason))
+        end(template, of: name)
+    }
+
+    private mutating func end(_ template: TemplateRecord, of name: String) {
         models[name]?.template?.phase = .ending
         models[name]?.template?.since = now
         if let process = template.process {
@@ -23,7 +31,8 @@ extension Scheduler {
         }
         models[name]?.templateBackoff.failed(at: now)
         models[name]?.templateError = error
-        giveUpTemplate(of: name)
+        endings.append(.templateFailed(model: name, reason: error.message))
+        end(template, of: name)
         failSleep(of: name, error, log: log)
     }
 

@@ -21,6 +21,8 @@ public struct Scheduler: Sendable {
     public internal(set) var runtimes: [RuntimeName: RuntimeRecord]
     public internal(set) var pool: WorkerPool
     public internal(set) var isShuttingDown = false
+    /// What ended in the last step.
+    public internal(set) var endings: [Ending] = []
     var hasFinished = false
     /// Aliases and names to names.
     var names: [String: String]
@@ -71,6 +73,7 @@ public struct Scheduler: Sendable {
         self.now = now
         self.usage = usage
         actions = []
+        endings = []
         admitted = [:]
         apply(event)
         expire()

@@ -49,3 +49,16 @@ public struct TemplateRecord: Sendable, Equatable {
     /// Has the weights, or is getting them.
     var takesWeights: Bool { isLoaded || phase == .preparing(loading: true) }
 }
+
+extension ModelRecord {
+    /// As people and programs are told it. Nil where it has none, or one that was given up.
+    public var templateState: String? {
+        switch template?.phase {
+        case .inspecting, .forking: "starting"
+        case .preparing(loading: false): "preparing"
+        case .preparing(loading: true): "loading"
+        case .ready: "ready"
+        case .ending, nil: templateError == nil ? nil : "failed"
+        }
+    }
+}

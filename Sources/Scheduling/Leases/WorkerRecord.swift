@@ -10,6 +10,17 @@ public struct WorkerRecord: Sendable, Equatable {
         case resetting(Lease, ResetStep)
         /// It is being ended.
         case retired(Retirement)
+
+        /// As people and programs are told it.
+        public var word: String {
+            switch self {
+            case .starting: "starting"
+            case .idle: "idle"
+            case .leased: "leased"
+            case .resetting: "resetting"
+            case .retired: "retired"
+            }
+        }
     }
 
     public enum ResetStep: Sendable, Equatable {

@@ -24,4 +24,10 @@ public protocol ControllerManaging: Sendable {
     func delete(_ engine: String) async throws
     /// The last lines of the log of a model, engine, runtime or process, at most `lines` of them.
     func log(of id: String, lines: Int) async throws -> [String]
+    /// Follows what happens.
+    ///
+    /// - Parameter id: of the last event that was seen; `0`: everything that is kept; nil: what comes from now on.
+    func events(after id: String?) async throws -> EventReader
+    /// All metrics in Prometheus' text format.
+    func metrics() async -> String
 }

@@ -94,8 +94,22 @@ extension ProcessSupervisor {
     }
 
     func executorGone(_ id: ExecutorID) async {
-        guard executors.removeValue(forKey: id) != nil else { return }
+        guard let executor = executors.removeValue(forKey: id) else { return }
+        // It ended because one of these processes did: that one's reason comes first.
+        let causes = executor.home.map { (processes[$0.core]?.workers ?? []) + [$0.core] } ?? executor.workers
+        await awaitReasons(of: causes)
         await tell(.lease(.executorGone(id)))
+    }
+
+    /// Waits until it was told why those of the processes ended that have. One that is dying has lost its connections
+    /// already, and whoever had one to it may be faster than its end.
+    func awaitReasons(of ids: [ProcessID]) async {
+        for id in ids {
+            guard let process = processes[id], process.connection == nil || process.watch?.hasEnded == true else {
+                continue
+            }
+            await process.gone.wait(atMost: .seconds(1))
+        }
     }
 
     // MARK: What executors are told
@@ -124,6 +138,13 @@ extension ProcessSupervisor {
             case .done: .done(Done(re: re))
             case .failed(let reason): .failed(Failed(re: re, reason: reason))
             }
+        if case .granted(let lease) = answer {
+            if let core = executors[message.executor]?.home?.core {
+                processes[core]?.workers = lease.workers
+            } else {
+                executors[message.executor]?.workers = lease.workers
+            }
+        }
         await say(to: message.executor) { try await connection.send(frame) }
     }
 

@@ -203,10 +203,11 @@ public actor ProcessSupervisor {
             await process.exitReported.wait(atMost: .milliseconds(200))
             exit = processes[id]?.exit
         }
-        // It ended because the other process did: that one's reason comes first.
+        // It ended because the other process did, or a worker: that one's reason comes first.
         if exit == ProcessWatch.endedAfterPeer, let peer = processes[id]?.peer {
             await processes[peer]?.gone.wait(atMost: .seconds(1))
         }
+        await awaitReasons(of: processes[id]?.workers ?? [])
         let reason = "its \(process.name) \(exit ?? "ended")"
         logger.log(
             level: process.mustEnd ? .debug : .warning, "process gone",

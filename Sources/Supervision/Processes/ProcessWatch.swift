@@ -52,6 +52,12 @@ final class ProcessWatch: Sendable {
         return !Task.isCancelled
     }
 
+    /// Whether it has ended, told of or not.
+    var hasEnded: Bool {
+        var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&state, 1, 0) == 1
+    }
+
     /// Ends the process, and what it started itself: it leads a group of its own.
     func kill() {
         let group = pid_t(pid)

@@ -9,6 +9,8 @@ struct SupervisedExecutor {
     let home: Home?
     /// The id of its `hello`, until that is answered.
     var unansweredHello: Int?
+    /// Those that it was given last; of one of ours, its core knows them.
+    var workers: [ProcessID] = []
 
     /// The core that it is in, and that one's engine.
     struct Home {

@@ -23,6 +23,8 @@ struct SupervisedProcess {
     let gone = OneShot()
     /// The other process of its engine, once it has one.
     var peer: ProcessID?
+    /// Those that the executor in it was given last.
+    var workers: [ProcessID] = []
     /// The stage of its start that ended last.
     var lastStage: String?
     var greetedAt: ContinuousClock.Instant?

@@ -56,6 +56,11 @@ struct ControllerClient: Sendable {
         try await fetch("/models/\(Self.encoded(model))/wake", method: .post)
     }
 
+    /// Answers when the engine has given its workers back.
+    func park(_ engine: String) async throws -> Answer<ModelStatus> {
+        try await fetch("/engines/\(Self.encoded(engine))/park", method: .post)
+    }
+
     /// - Parameter waits: whether to answer when the engine is ready, or as soon as it is known.
     func create(_ engine: EngineOrder, waits: Bool) async throws -> Answer<CreatedEngineReply> {
         try await fetch("/engines\(waits ? "" : "?wait=false")", method: .post, body: JSONEncoder().encode(engine))
@@ -71,6 +76,15 @@ struct ControllerClient: Sendable {
         let response = try await execute("/logs/\(Self.encoded(id))?lines=\(lines)")
         try await events(of: response) { event in
             try line(event.data)
+            return true
+        }
+    }
+
+    /// Calls `show` with each event as it comes, until the controller ends.
+    func follow(_ show: (ServerSentEvent) throws -> Void) async throws {
+        let response = try await execute("/events")
+        try await events(of: response) { event in
+            try show(event)
             return true
         }
     }

@@ -77,6 +77,7 @@ extension WorkerListing {
         var table = TextTable([
             .number("RANK"), .text("ID"), .text("ROLE"), .text("STATE"), .text("MODEL"), .text("ENGINE"),
             .text("RUNTIME"), .text("DEVICE"), .number("PID"), .number("FRONT END"), .number("MEMORY"), .number("AGE"),
+            .number("SLOT"), .number("USED"),
         ])
         for worker in workers {
             table.add(worker.status.cells(rank: worker.rank, frontEndPid: worker.frontEndPid))
@@ -91,6 +92,7 @@ extension WorkerStatus {
         [
             Units.number(rank), id, role.rawValue, state, Units.name(model), Units.name(engine), runtime, device,
             Units.number(pid), Units.number(frontEndPid), Units.bytes(privateBytes), Units.age(seconds: ageSeconds),
+            Units.number(slot), Units.number(timesUsed),
         ]
     }
 }

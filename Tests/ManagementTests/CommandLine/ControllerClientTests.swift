@@ -18,23 +18,29 @@ struct ControllerClientTests {
     }
 
     @Test func listings() async throws {
-        try await withClient { client in
+        var controller = FakeController()
+        var worker = WorkerStatus.sample("p-7", .worker, pid: 107, engine: "e-3")
+        worker.slot = 3
+        worker.timesUsed = 2
+        controller.current.workers.append(worker)
+        try await withClient(controller) { client in
             let engines = try await client.engines().value().engines
             #expect(engines == [.sample])
             let models = try await client.models().value().models
             #expect(models == ControllerStatus.sample.models)
             let workers = try await client.workers().value().workers
-            #expect(workers.map(\.rank) == [0, 1])
-            #expect(workers.map(\.frontEndPid) == [105, nil])
-            #expect(workers.map(\.status.id) == ["p-4", "p-10"])
+            #expect(workers.map(\.rank) == [0, 1, 2])
+            #expect(workers.map(\.frontEndPid) == [105, 105, nil])
+            #expect(workers.map(\.status.id) == ["p-4", "p-7", "p-10"])
             let table = try await client.workers().value().table
             #expect(
                 table == """
-                    RANK  ID    ROLE      STATE   MODEL      ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY    AGE
-                       0  p-4   core      leased  org/small  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s
-                       1  p-10  core      idle    -          -       vllm     cpu:0   110          -  30.0 MiB  1m 1s
-                       -  p-3   template  idle    org/small  -       vllm     cpu:0   103          -  30.0 MiB  1m 1s
-                       -  p-6   template  idle    quiet      -       vllm     cpu:0   106          -  30.0 MiB  1m 1s
+                    RANK  ID    ROLE      STATE   MODEL      ENGINE  RUNTIME  DEVICE  PID  FRONT END    MEMORY    AGE  SLOT  USED
+                       0  p-4   core      leased  org/small  e-3     vllm     cpu:0   104        105  30.0 MiB  1m 1s     -     -
+                       1  p-7   worker    leased  -          e-3     vllm     cpu:0   107        105  30.0 MiB  1m 1s     3     2
+                       2  p-10  core      idle    -          -       vllm     cpu:0   110          -  30.0 MiB  1m 1s     -     -
+                       -  p-3   template  idle    org/small  -       vllm     cpu:0   103          -  30.0 MiB  1m 1s     -     -
+                       -  p-6   template  idle    quiet      -       vllm     cpu:0   106          -  30.0 MiB  1m 1s     -     -
                     """)
         }
     }
@@ -68,6 +74,36 @@ struct ControllerClientTests {
             #expect(asleep == .asleep)
             let awake = try await client.wake("org/small").value()
             #expect(awake == .sample)
+        }
+    }
+
+    @Test func park() async throws {
+        var controller = FakeController()
+        controller.onPark = { engine in
+            #expect(engine == "e-3")
+            var parked = ModelStatus.asleep
+            parked.tier = .parked
+            parked.template = nil
+            return parked
+        }
+        try await withClient(controller) { client in
+            let sentence = try await client.park("e-3").value().sentence
+            #expect(sentence == "quiet: parked")
+        }
+    }
+
+    @Test func eventsAreFollowedToTheEnd() async throws {
+        var controller = FakeController()
+        // What came before it followed is not shown.
+        controller.feed.publish([ControllerEvent(.alarm)], at: 1)
+        controller.onFollow = { [feed = controller.feed] in
+            feed.publish([ControllerEvent(.engineReady, engine: "e-3")], at: 2)
+            feed.close()
+        }
+        try await withClient(controller) { client in
+            var lines: [String] = []
+            try await client.follow { lines.append($0.data) }
+            #expect(lines == [#"{"engine":"e-3","event":"engine_ready","id":"4-2","time":2}"#])
         }
     }
 

@@ -44,6 +44,9 @@ struct ParsingTests {
         #expect(try parse("unload", "small", "--json", as: Unload.self).output.json)
         #expect(try parse("sleep", "org/small", "--json", as: Sleep.self).output.json)
         #expect(try parse("wake", "org/small", as: Wake.self).model == "org/small")
+        #expect(try parse("park", "e-3", "--json", as: Park.self).engine == "e-3")
+        #expect(try parse("events", as: Events.self).json == false)
+        #expect(try parse("events", "--json", as: Events.self).json)
         let logs = try parse("logs", "e-3", as: Logs.self)
         #expect(logs.id == "e-3")
         #expect(logs.lines == 100)
@@ -88,7 +91,8 @@ struct ParsingTests {
         ["run"], ["run", "m", "p", "--max-tokens", "0"], ["run", "m", "--temperature", "3"],
         ["logs", "e-3", "--lines", "0"],
         ["logs", "e-3", "--lines", "10001"], ["ps", "--address", "ftp://x"], ["ps", "--address", ""], ["frobnicate"],
-        ["serve", "--log-level", "loud"], ["load"], ["sleep"], ["wake", "small", "large"], ["engines", "create"],
+        ["serve", "--log-level", "loud"], ["load"], ["sleep"], ["park"], ["events", "e-3"], ["wake", "small", "large"],
+        ["engines", "create"],
         ["engines", "create", "m", "--set", "novalue"], ["engines", "create", "m", "--set", "=5"],
         ["engines", "delete"],
     ])

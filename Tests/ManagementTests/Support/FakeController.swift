@@ -16,7 +16,18 @@ struct FakeController: ControllerManaging {
     var onDelete: @Sendable (String) async throws -> Void = { _ in }
     var onLog: @Sendable (String, Int) async throws -> [String] = { id, lines in ["\(id) \(lines)"] }
 
+    var feed = EventFeed(epoch: 4)
+    /// Called when somebody follows the events.
+    var onFollow: @Sendable () -> Void = {}
+    var currentMetrics = "# TYPE up gauge\nup 1\n"
+
     func status() async -> ControllerStatus { current }
+    func events(after id: String?) async throws -> EventReader {
+        let reader = try feed.follow(after: id)
+        onFollow()
+        return reader
+    }
+    func metrics() async -> String { currentMetrics }
     func load(_ model: String) async throws -> EngineStatus { try await onLoad(model) }
     func unload(_ model: String) async throws -> UnloadReport { try await onUnload(model) }
     func sleep(_ model: String) async throws -> ModelStatus { try await onSleep(model) }

@@ -24,6 +24,7 @@ struct RunningAPI: Sendable {
     /// - Parameter socketPath: one of its own by default.
     static func with(
         _ controller: FakeController = FakeController(), socketPath: String? = nil,
+        heartbeat: Duration = .seconds(60),
         _ body: (RunningAPI) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -34,7 +35,7 @@ struct RunningAPI: Sendable {
         let (listening, continuation) = AsyncStream<Void>.makeStream()
         let api = ManagementAPI(
             controller: controller, publicAddress: { PublicAddress(host: "127.0.0.1", port: 8000) }, socketPath: path,
-            logger: quiet, onListening: { continuation.yield() })
+            heartbeat: heartbeat, logger: quiet, onListening: { continuation.yield() })
         let group = ServiceGroup(services: [api], logger: quiet)
         let serving = Task {
             defer { continuation.finish() }
