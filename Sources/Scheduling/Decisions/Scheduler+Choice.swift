@@ -9,6 +9,8 @@ extension Scheduler {
         /// The template to start from; nil: generic processes.
         let template: ProcessID?
         let isLoaded: Bool
+        /// What the engine itself has there already: a parked one has its front end and core.
+        let heldBytes: Int
         /// What the model's own template holds there.
         let ownBytes: Int
         /// What neither waiting nor evicting can free.
@@ -18,10 +20,10 @@ extension Scheduler {
 
         private var capacity: Int { device.memoryBytes - pinnedBytes }
         /// Only without the model's own template is there ever room.
-        var costsTemplate: Bool { capacity < footprint + ownBytes }
+        var costsTemplate: Bool { capacity < heldBytes + footprint + ownBytes }
         var isPossible: Bool { !costsTemplate || capacity >= fullFootprint }
         /// The least that makes it possible.
-        var neededBytes: Int { min(fullFootprint, footprint + (isLoaded ? ownBytes : 0)) }
+        var neededBytes: Int { min(fullFootprint, heldBytes + footprint + (isLoaded ? ownBytes : 0)) }
     }
 
     /// One way to start an engine: where, and from what.

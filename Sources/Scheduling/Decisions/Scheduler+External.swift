@@ -23,7 +23,7 @@ extension Scheduler {
             let bytes = share(of: request, on: device)
             return Option(
                 device: device, footprint: bytes, kvCacheBytes: 0, template: nil, isLoaded: false,
-                ownBytes: 0, pinnedBytes: pinnedBytes(device.id, for: ""), fullFootprint: bytes)
+                heldBytes: 0, ownBytes: 0, pinnedBytes: pinnedBytes(device.id, for: ""), fullFootprint: bytes)
         }
     }
 

@@ -82,11 +82,10 @@ extension Scheduler {
         let need = need(of: model, weightBytes: weightBytes, on: device)
         let isLoaded = template.map(\.isLoaded) ?? false
         let clone = model.measuredCloneFootprint ?? Footprint.clone(kvCacheBytes: need.kvCacheBytes)
-        // A parked engine has a part of it already.
-        let missing = need.footprint - (engine.isParked ? min(engine.bytes(on: device.id), need.footprint) : 0)
+        let held = engine.isParked ? min(engine.bytes(on: device.id), need.footprint) : 0
         return Option(
-            device: device, footprint: isLoaded ? clone : missing, kvCacheBytes: need.kvCacheBytes,
-            template: template?.process, isLoaded: isLoaded,
+            device: device, footprint: isLoaded ? clone : need.footprint - held, kvCacheBytes: need.kvCacheBytes,
+            template: template?.process, isLoaded: isLoaded, heldBytes: held,
             ownBytes: model.template?.isEnding == false ? templateBytes(model, on: device.id) : 0,
             pinnedBytes: pinnedBytes(device.id, for: model.specification.name), fullFootprint: need.footprint)
     }

@@ -160,4 +160,29 @@ import Testing
         #expect(harness.ranks(of: "g") == place)
         #expect(harness.used == [2, 3, 3])
     }
+
+    @Test func whatAParkedEngineHoldsItselfDoesNotMakeRoomForIt() throws {
+        // 1.5 of 4 GiB, of which it keeps 0.25 while it is parked; the other takes 2.625 and is never evicted.
+        let pinned = ModelSpecification(
+            name: "pinned", runtime: .simulated, concurrency: 4, startTimeout: .seconds(90), isPinned: true,
+            kvCacheBytes: 2 << 30 + 128 << 20)
+        var harness = Harness(models: [.group("g", gibibytes: 1), pinned], devices: [.gibibytes(4)])
+        harness.boot()
+        harness.fillWorkers()
+        let engine = try harness.startGroup("g")
+        let lease = try harness.grantWorkers(to: engine)
+        harness.send(.park(harness.newCommand(), engine: "g"))
+        harness.send(.permitReleased(engine))
+        harness.send(.lease(.released(.of(1, 2), engine, lease.generation)))
+        harness.send(.suspended(engine, try harness.generation(of: engine)))
+        harness.settle()
+        #expect(harness.used == [0.25])
+        _ = try harness.start("pinned")
+        let request = harness.request("g")
+        _ = try harness.inspect("g")
+        let refusal = try harness.refusal(of: request)
+        #expect(refusal.code == .outOfMemory)
+        #expect(refusal.message.contains("pinned models hold 2688 MiB"), "\(refusal.message)")
+        #expect(harness.phase(of: engine) == .asleep)
+    }
 }
