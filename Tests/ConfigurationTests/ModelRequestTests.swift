@@ -141,8 +141,8 @@ struct ModelRequestTests {
         ),
         (
             #"{"model": "./a", "vllm_config": {"data_parallel_size": 2}}"#,
-            "the argument 'data-parallel-size' is decided by the controller; leave it out: an engine is one server on one "
-                + "device", "data_parallel_size"
+            "the argument 'data-parallel-size' is decided by the controller; leave it out: an engine is one server",
+            "data_parallel_size"
         ),
         (
             #"{"model": "./a", "seed": 1, "vllm_config": {"seed": 1}}"#, "'seed' is given twice; keep one of them",
