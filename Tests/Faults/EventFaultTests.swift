@@ -11,7 +11,7 @@ extension Faults {
                 var follower = try await controller.follow()
                 let worker = try #require(try await controller.pool(of: engine.id).last)
                 try ProcessTable.kill(try #require(worker.pid))
-                let events = try await follower.read(until: "the engine's end") { $0.event == "engine_gone" }
+                let events = try await follower.read(until: "engine_gone")
                 let retired = try #require(events.first { $0.event == "worker_retired" && $0.worker == worker.id })
                 #expect(retired.cause == "died")
                 #expect(retired.slot == worker.slot)
@@ -35,12 +35,14 @@ extension Faults {
 
         @Test func aRuntimeThatIsKilled() async throws {
             try await withController(.init([TestModel("alpha")], templates: false)) { controller in
+                // One that was never up cannot go down.
+                try await eventually("it is up") { try await controller.runtime().state == "ready" }
                 var follower = try await controller.follow()
                 let pid = try #require(try await controller.runtime().pid)
                 try ProcessTable.kill(pid)
-                let down = try await follower.read(until: "it is down") { $0.event == "runtime_down" }.last
+                let down = try await follower.read(until: "runtime_down").last
                 #expect(down?.reason?.contains("signal 9") == true)
-                _ = try await follower.read(until: "it is up") { $0.event == "runtime_ready" }
+                _ = try await follower.read(until: "runtime_ready")
             }
         }
 

@@ -8,6 +8,12 @@ public enum ProcFS {
         return fields.count > 20 ? UInt64(fields[20]) : nil
     }
 
+    /// False once the kernel has begun to end it, or if there is no such process.
+    static func hasMemory(pid: Int) -> Bool {
+        let fields = fieldsAfterName(pid: pid)
+        return fields.count > 21 && fields[21] != "0"
+    }
+
     /// The pids of the processes whose parent is `pid`, those included that have ended and are not reaped.
     public static func children(of pid: Int) -> [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -101,14 +101,10 @@ extension ProcessSupervisor {
         await tell(.lease(.executorGone(id)))
     }
 
-    /// Waits until it was told why those of the processes ended that have. One that is dying has lost its connections
-    /// already, and whoever had one to it may be faster than its end.
+    /// Waits until it was told why those of the processes ended that have, or are about to.
     func awaitReasons(of ids: [ProcessID]) async {
-        for id in ids {
-            guard let process = processes[id], process.connection == nil || process.watch?.hasEnded == true else {
-                continue
-            }
-            await process.gone.wait(atMost: .seconds(1))
+        for id in ids where processes[id]?.watch?.isEnding == true {
+            await processes[id]?.gone.wait(atMost: .seconds(1))
         }
     }
 

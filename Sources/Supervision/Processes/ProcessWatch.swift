@@ -52,10 +52,11 @@ final class ProcessWatch: Sendable {
         return !Task.isCancelled
     }
 
-    /// Whether it has ended, told of or not.
-    var hasEnded: Bool {
+    /// Whether it has ended or is dying, told of or not. The kernel takes a dying process's memory before its connections, so
+    /// whoever saw one of these end is not faster than this.
+    var isEnding: Bool {
         var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&state, 1, 0) == 1
+        return poll(&state, 1, 0) == 1 || !ProcFS.hasMemory(pid: pid)
     }
 
     /// Ends the process, and what it started itself: it leads a group of its own.

@@ -47,16 +47,14 @@ public struct EventFollower {
         }
     }
 
-    /// Reads on to the first event that is wanted, and returns all that came, that one as the last.
-    public mutating func read(
-        until what: String, _ isWanted: (HappenedEvent) -> Bool
-    ) async throws -> [HappenedEvent] {
+    /// Reads on to the first event of that name, and returns all that came, that one as the last.
+    public mutating func read(until name: String) async throws -> [HappenedEvent] {
         var events: [HappenedEvent] = []
         while let event = try await next() {
             events.append(event)
-            if isWanted(event) { return events }
+            if event.event == name { return events }
         }
-        throw TestFailure("the stream ended, and \(what) did not come: \(events.map(\.event))")
+        throw TestFailure("the stream ended, and no '\(name)' came: \(events.map(\.event))")
     }
 
     /// Reads the lines of one event; its name and id stand in its data too.
