@@ -75,7 +75,7 @@ struct LeaseLine {
         faultCount += 1
         switch event {
         case .accepted, .resetDone, .measured, .revoked: return true
-        case .idle(let worker, _):
+        case .idle(let worker, _, _):
             send(.gone(worker, reason: "killed"))
             return true
         case .registered(let executor, _, _, _):
@@ -97,7 +97,7 @@ struct LeaseLine {
 
     /// Whoever is first on a device has its workers as soon as they are there; those that are missing are forked.
     private mutating func serve() {
-        for device in LeaseRun.devices {
+        for (index, device) in LeaseRun.devices.enumerated() {
             while failure == nil, let first = line.first(where: { $0.device == device }), run.pool.canLease(first) {
                 line.removeAll { $0.engine == first.engine }
                 served.append(first)
@@ -109,9 +109,9 @@ struct LeaseLine {
             let missing = (line.first { $0.device == device }?.worldSize ?? 1) - count.spare
             for _ in 0..<max(0, min(missing, Self.mostWorkers - count.spare - count.leased)) {
                 let id = ProcessID(number: processCount)
-                processCount += 1
                 _ = run.apply(LeaseStep(event: .forked(id, .simulated, device), now: now))
-                pending.append(.idle(id, privateBytes: 100))
+                pending.append(LeaseRun.greeting(id, on: index, number: processCount))
+                processCount += 1
             }
         }
     }
