@@ -158,3 +158,17 @@ public enum WireDeviceType: String, Codable, Sendable {
     case cpu
     case cuda
 }
+
+/// That a worker is reset in place, on the wire.
+public struct WireReset: Codable, Sendable, Hashable {
+    /// By how much it may own more after a reset than when it was new.
+    public var toleranceBytes: Int
+
+    public init(toleranceBytes: Int) {
+        self.toleranceBytes = toleranceBytes
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case toleranceBytes = "tolerance_bytes"
+    }
+}

@@ -14,11 +14,13 @@ public struct Hello: Codable, Sendable, Equatable {
     public var engine: String?
     public var generation: WireGeneration?
     public var versions: [String: String]?
+    /// Of a worker; nil: it is replaced after each engine.
+    public var reset: WireReset?
 
     public init(
         id: Int, version: Int, epoch: Int, process: String, role: WireRole, pid: Int, runtime: String,
         state: WireState, device: String? = nil, engine: String? = nil, generation: WireGeneration? = nil,
-        versions: [String: String]? = nil
+        versions: [String: String]? = nil, reset: WireReset? = nil
     ) {
         self.id = id
         self.version = version
@@ -32,10 +34,11 @@ public struct Hello: Codable, Sendable, Equatable {
         self.engine = engine
         self.generation = generation
         self.versions = versions
+        self.reset = reset
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, epoch, process, role, pid, runtime, state, device, engine, generation, versions
+        case id, epoch, process, role, pid, runtime, state, device, engine, generation, versions, reset
         case version = "protocol"
     }
 }
@@ -161,10 +164,11 @@ public struct Ping: Codable, Sendable, Equatable {
 public struct Pong: Codable, Sendable, Equatable {
     public var re: Int
     public var progress: Int
-    public var privateBytes: Int
+    /// Nil: it cannot tell.
+    public var privateBytes: Int?
     public var cacheBytes: Int
 
-    public init(re: Int, progress: Int, privateBytes: Int, cacheBytes: Int = 0) {
+    public init(re: Int, progress: Int, privateBytes: Int?, cacheBytes: Int = 0) {
         self.re = re
         self.progress = progress
         self.privateBytes = privateBytes
@@ -175,7 +179,7 @@ public struct Pong: Codable, Sendable, Equatable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         re = try container.decode(Int.self, forKey: .re)
         progress = try container.decode(Int.self, forKey: .progress)
-        privateBytes = try container.decode(Int.self, forKey: .privateBytes)
+        privateBytes = try container.decodeIfPresent(Int.self, forKey: .privateBytes)
         cacheBytes = try container.decodeIfPresent(Int.self, forKey: .cacheBytes) ?? 0
     }
 

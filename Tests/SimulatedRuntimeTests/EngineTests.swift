@@ -122,7 +122,7 @@ extension SimulatedRuntimeTests {
             let runtime = try RuntimeUnderTest()
             try runtime.startEngine(["sim-memory-bytes": .integer(bytes), "sim-log-bytes": 100_000])
             try runtime.awaitReady()
-            #expect(try runtime.ping("p-3").privateBytes >= bytes)
+            #expect(try runtime.owned(by: "p-3") >= bytes)
             let log = try Data(contentsOf: runtime.folder.appendingPathComponent("p-3.log"))
             #expect(log.count >= 100_000)
         }

@@ -50,8 +50,8 @@ extension SimulatedRuntimeTests {
                 return
             }
             #expect(try runtime.ask() == 200)
-            #expect(try runtime.ping("p-22").privateBytes >= 48 << 20)
-            #expect(try runtime.ping("p-21").privateBytes < 48 << 20)
+            #expect(try runtime.owned(by: "p-22") >= 48 << 20)
+            #expect(try runtime.owned(by: "p-21") < 48 << 20)
             #expect(try park(runtime).generation == Self.later)
         }
 

@@ -59,9 +59,9 @@ extension SimulatedRuntimeTests {
             #expect(stages.core[2].milliseconds >= 60)
             #expect(try runtime.ask() == 200)
             for process in ["p-21", "p-22"] {
-                #expect((bytes / 2..<bytes).contains(try runtime.ping(process).privateBytes))
+                #expect((bytes / 2..<bytes).contains(try runtime.owned(by: process)))
             }
-            #expect(try runtime.ping("p-3").privateBytes < bytes / 2)
+            #expect(try runtime.owned(by: "p-3") < bytes / 2)
             // One request, one step; it may come after the answer.
             let deadline = ContinuousClock.now + .seconds(TestController.patience)
             while try runtime.ping("p-21").progress < 3 { try #require(ContinuousClock.now < deadline) }

@@ -79,7 +79,7 @@ extension SimulatedRuntimeTests {
             try runtime.awaitReady()
             let core = try runtime.ping("p-3")
             #expect(core.cacheBytes == bytes)
-            #expect(core.privateBytes >= bytes)
+            #expect(try #require(core.privateBytes) >= bytes)
             #expect(try runtime.ping("p-2").cacheBytes == 0)
             #expect(try runtime.ping("p-1").cacheBytes == 0)
         }

@@ -67,8 +67,8 @@ extension SimulatedRuntimeTests {
             #expect(core.map(\.stage) == ["config", "attach", "load", "kv_cache", "warm_up"])
             #expect(core.prefix(3).allSatisfy { $0.milliseconds == 0 })
             #expect(core[3].milliseconds > 0)
-            #expect(try runtime.ping("p-3").privateBytes < bytes)
-            #expect(try runtime.ping("p-9").privateBytes >= bytes)
+            #expect(try runtime.owned(by: "p-3") < bytes)
+            #expect(try runtime.owned(by: "p-9") >= bytes)
         }
 
         @Test func weightsMayBeLoadedLater() throws {

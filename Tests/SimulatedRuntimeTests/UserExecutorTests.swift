@@ -48,7 +48,7 @@ extension SimulatedRuntimeTests {
             #expect(ready.workers == workers)
             #expect(ready.leaseMilliseconds > 0)
             #expect(ready.readyMilliseconds > 50)
-            #expect(try runtime.ping("p-22").privateBytes >= bytes / 2)
+            #expect(try runtime.owned(by: "p-22") >= bytes / 2)
             executor.endInput()
             #expect(try runtime.leaseRelease(from: Self.name).generation == RuntimeUnderTest.generation)
             #expect(try executor.end() == 0)

@@ -78,14 +78,14 @@ extension SimulatedRuntimeTests {
             let bytes = 48 << 20
             let runtime = try RuntimeUnderTest()
             let worker = try runtime.workers("p-21")[0].leased
-            let baseline = try runtime.ping("p-21").privateBytes
+            let baseline = try runtime.owned(by: "p-21")
             for round in 1...2 {
                 try runtime.lease("p-21")
                 let socket = try WorkerSocket(worker)
                 #expect(try socket.attach() == ["type": "attached"])
                 try socket.stage("load", ["sim-reset-keeps-bytes": .integer(bytes)])
                 try runtime.reset("p-21")
-                #expect(try runtime.ping("p-21").privateBytes - baseline >= round * bytes)
+                #expect(try runtime.owned(by: "p-21") - baseline >= round * bytes)
             }
         }
 

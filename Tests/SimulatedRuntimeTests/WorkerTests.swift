@@ -26,7 +26,24 @@ extension SimulatedRuntimeTests {
             let worker = try runtime.workers("p-21")[0].leased
             let mode = try FileManager.default.attributesOfItem(atPath: worker.socket)[.posixPermissions]
             #expect(mode as? Int == 0o600)
-            #expect(try runtime.ping("p-21").privateBytes > 100_000)
+            #expect(try runtime.owned(by: "p-21") > 100_000)
+        }
+
+        @Test func itSaysHowItIsToBeReset() throws {
+            let inPlace = (["SIM_RESET_TOLERANCE_BYTES=4096"], WireReset(toleranceBytes: 4096))
+            for (environment, reset) in [([], nil), inPlace] {
+                let runtime = try RuntimeUnderTest(environment: environment)
+                _ = try runtime.hello(from: "p-1")
+                let socket = runtime.folder.appendingPathComponent("p-21.sock").path
+                _ = try runtime.requestFork("p-21", .worker, socket: socket)
+                #expect(try runtime.hello(from: "p-21").reset == reset)
+            }
+        }
+
+        @Test func itMayBeUnableToTellWhatItOwns() throws {
+            let runtime = try RuntimeUnderTest(environment: ["SIM_MEMORY_UNKNOWN=1"])
+            _ = try runtime.workers("p-21")
+            #expect(try runtime.ping("p-21").privateBytes == nil)
         }
 
         @Test func aZygoteMakesItOnlyWithASocket() throws {
@@ -56,7 +73,7 @@ extension SimulatedRuntimeTests {
             ]
             let runtime = try RuntimeUnderTest()
             let worker = try runtime.workers("p-21")[0].leased
-            let baseline = try runtime.ping("p-21").privateBytes
+            let baseline = try runtime.owned(by: "p-21")
             for counter in 1...3 {
                 let generation = WireGeneration(epoch: 4, counter: counter)
                 try runtime.lease("p-21", generation)
@@ -71,14 +88,14 @@ extension SimulatedRuntimeTests {
                 #expect(try socket.receive() == ["type": "done"])
                 let busy = try runtime.ping("p-21")
                 #expect(busy.cacheBytes == cache / 2)
-                #expect(abs(busy.privateBytes - baseline - (bytes + cache) / 2) < Self.tolerance)
+                let owned = try #require(busy.privateBytes)
+                #expect(abs(owned - baseline - (bytes + cache) / 2) < Self.tolerance)
                 #expect(busy.progress == 3 * counter)
 
                 try runtime.reset("p-21", generation)
                 #expect(socket.isClosedByWorker())
-                let clean = try runtime.ping("p-21")
-                #expect(clean.cacheBytes == 0)
-                #expect(clean.privateBytes - baseline < Self.tolerance)
+                #expect(try runtime.ping("p-21").cacheBytes == 0)
+                #expect(try runtime.owned(by: "p-21") - baseline < Self.tolerance)
             }
         }
 
@@ -161,19 +178,19 @@ extension SimulatedRuntimeTests {
         @Test func aResetEndsALoad() throws {
             let runtime = try RuntimeUnderTest()
             let worker = try runtime.workers("p-21")[0].leased
-            let baseline = try runtime.ping("p-21").privateBytes
+            let baseline = try runtime.owned(by: "p-21")
             try runtime.lease("p-21")
             let socket = try attached(worker)
             let bytes = 64 << 20
             try socket.sendStage("load", ["sim-load-ms": 60_000, "sim-memory-bytes": .integer(bytes)])
             let start = ContinuousClock.now
             // Pings are answered meanwhile.
-            while try runtime.ping("p-21").privateBytes < baseline + bytes {
+            while try runtime.owned(by: "p-21") < baseline + bytes {
                 try #require(ContinuousClock.now - start < .seconds(TestController.patience))
             }
             try runtime.reset("p-21")
             #expect(ContinuousClock.now - start < .seconds(TestController.patience))
-            #expect(try runtime.ping("p-21").privateBytes - baseline < Self.tolerance)
+            #expect(try runtime.owned(by: "p-21") - baseline < Self.tolerance)
             #expect(socket.isClosedByWorker())
         }
 
@@ -186,10 +203,10 @@ extension SimulatedRuntimeTests {
                 let socket = try attached(worker)
                 try socket.stage("load", ["sim-memory-bytes": .integer(bytes)])
             }
-            #expect(try runtime.ping("p-21").privateBytes > bytes)
+            #expect(try runtime.owned(by: "p-21") > bytes)
             #expect(try reason(runtime.requestLease(of: "p-21", Self.newer)).contains("not idle"))
             try runtime.reset("p-21")
-            #expect(try runtime.ping("p-21").privateBytes < bytes)
+            #expect(try runtime.owned(by: "p-21") < bytes)
             try runtime.lease("p-21", Self.newer)
         }
 

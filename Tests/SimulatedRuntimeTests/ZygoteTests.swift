@@ -15,7 +15,7 @@ extension SimulatedRuntimeTests {
             #expect(hello.runtime == "simulated")
             #expect(hello.state == .idle)
             #expect(hello.versions?.isEmpty == false)
-            #expect(try runtime.ping("p-1").privateBytes > 100_000)
+            #expect(try runtime.owned(by: "p-1") > 100_000)
         }
 
         @Test func whatItDoesNotUnderstandIsAnsweredWithAnError() throws {

@@ -72,7 +72,8 @@ import Testing
         for process in scheduler.processes.values where process.role != .zygote {
             send(
                 &scheduler,
-                process.role == .worker ? .lease(.idle(process.id, privateBytes: 1)) : .processIdle(process.id))
+                process.role == .worker
+                    ? .lease(.idle(process.id, privateBytes: 1, reset: .replace)) : .processIdle(process.id))
         }
         send(&scheduler, .request(RequestID(1), model: "one", bytes: 10))
         let engine = try #require(scheduler.engines.keys.first)

@@ -2,7 +2,8 @@
 
 `raise`: an error with that text while it is made; `wait`: until the FIFO of that path was opened for writing and
 closed; `hang`: for ever, while it is made; `fail`: an error with that text when it serves; `stubborn`: computes on when
-it is cancelled; `left`: cannot be let go of wholly; `exit`: the process ends with that status.
+it is cancelled; `left`: cannot be let go of wholly; `exit`: the process ends with that status; `owned`: what the worker
+says from then on that it owns.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from worker_controller_vllm.messages import ResetInPlace
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.runtime import NotClean
 
@@ -50,6 +52,12 @@ class FakeWorkers:
 
     def attach(self, device: str) -> None:
         self._device = device
+
+    def reset_of(self, device: str) -> ResetInPlace | None:
+        return None if device.startswith("cpu") else ResetInPlace(4096)
+
+    def owned_bytes(self) -> int | None:
+        return self._script.get("owned")
 
     def make_rank(self, order: RankOrder, cores: Sequence[int], is_over: Callable[[], bool]) -> FakeRank:
         self._script = script = pickle.loads(order.config)

@@ -50,7 +50,16 @@ def employ(bench: Bench, peer: Peer, **script: object) -> WorkerGroup:
 def test_a_worker_says_who_it_is_and_listens_for_this_user_only(bench: Bench) -> None:
     hello = fork_worker(bench).hello
     assert (hello["role"], hello["state"], hello["device"]) == ("worker", "idle", "cpu:0")
+    assert "reset" not in hello
     assert stat.S_IMODE(os.stat(socket_of(bench, "p-2")).st_mode) == 0o600
+
+
+def test_a_worker_says_how_it_is_reset_and_what_it_owns_as_its_runtime_says_it(bench: Bench) -> None:
+    peer = bench.fork("p-2", "worker", socket=socket_of(bench, "p-2"), device="cuda:0")
+    assert peer.hello["reset"] == {"tolerance_bytes": 4096}
+    assert "private_bytes" not in bench.controller.ask(peer, "ping")
+    employ(bench, peer, owned=77).let_go(wait=True)
+    assert bench.controller.ask(peer, "ping")["private_bytes"] == 77
 
 
 def test_a_worker_without_a_socket_is_not_forked(bench: Bench) -> None:

@@ -31,6 +31,7 @@ class ForkedProcess:
         self._device = birth.device
         self._progress: Callable[[], int] = _nothing
         self._cache_bytes: Callable[[], int] = _nothing
+        self._owned_bytes: Callable[[], int | None] = private_bytes
         self._stopping = False
         self._control = ControlLoop(birth.identity, self._hello, self._handle)
 
@@ -49,6 +50,11 @@ class ForkedProcess:
     def measure_cache_with(self, measure: Callable[[], int]) -> None:
         """Names what tells the resident bytes of the KV cache; called from another thread."""
         self._cache_bytes = measure
+
+    def measure_memory_with(self, measure: Callable[[], int | None]) -> None:
+        """Names what tells which memory the process owns alone, None where that cannot be told; called from another
+        thread."""
+        self._owned_bytes = measure
 
     def end(self, status: int) -> NoReturn:
         """Ends the process once the control thread has written what is left to say."""
@@ -85,7 +91,7 @@ class ForkedProcess:
             Pong(
                 re=ping.id,
                 progress=self._progress(),
-                private_bytes=private_bytes(),
+                private_bytes=self._owned_bytes(),
                 cache_bytes=self._cache_bytes(),
             )
         )

@@ -45,6 +45,13 @@ class GrantedWorker:
     cores: list[int]
 
 
+@dataclass(frozen=True)
+class ResetInPlace:
+    """A worker is used again if it owns at most so many bytes more after its reset than when it was new."""
+
+    tolerance_bytes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """Base of all messages; `TYPE` is the frame's `type`."""
@@ -74,6 +81,8 @@ class Hello(Message):
     engine: str | None = None
     generation: Generation | None = None
     versions: dict[str, str] | None = None
+    reset: ResetInPlace | None = None
+    """Of a worker; None: it is replaced after each engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +250,9 @@ class Pong(Message):
     TYPE = "pong"
     re: int
     progress: int
-    private_bytes: int
+    private_bytes: int | None = None
+    """None: it cannot tell."""
+
     cache_bytes: int = 0
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from worker_controller_vllm.control import Identity
-from worker_controller_vllm.messages import Prepare
+from worker_controller_vllm.messages import Prepare, ResetInPlace
 from worker_controller_vllm.rank_order import RankOrder
 
 
@@ -67,10 +67,18 @@ class Rank(Protocol):
 
 
 class WorkerRuntime(Protocol):
-    """What a worker needs of its runtime. All of it is called on the process's main thread."""
+    """What a worker needs of its runtime. Called on the process's main thread, but where it says otherwise."""
 
     def attach(self, device: str) -> None:
         """Brings up the device's context; once, before the controller is told of this worker."""
+        ...
+
+    def reset_of(self, device: str) -> ResetInPlace | None:
+        """How workers of this device are made fit for their next engine; None: by replacing them."""
+        ...
+
+    def owned_bytes(self) -> int | None:
+        """What this process owns alone of its device's memory; None where that cannot be told. From another thread."""
         ...
 
     def make_rank(self, order: RankOrder, cores: Sequence[int], is_over: Callable[[], bool]) -> Rank:

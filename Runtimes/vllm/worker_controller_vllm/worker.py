@@ -15,7 +15,8 @@ def run(birth: Birth, runtime: WorkerRuntime) -> int:
     """The main thread of a worker, from its birth to its end, which comes on the control thread."""
     if birth.socket is None:
         raise ValueError("a worker needs a socket")
-    process = WorkerProcess(birth)
+    process = WorkerProcess(birth, runtime.reset_of(birth.device))
+    process.measure_memory_with(runtime.owned_bytes)
     door = Door(birth.socket, process.expects, process.admit)
     runtime.attach(birth.device)
     process.start()

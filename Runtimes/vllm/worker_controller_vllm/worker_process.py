@@ -8,7 +8,7 @@ from worker_controller_vllm.attachment import Attach
 from worker_controller_vllm.control import EXIT_ALONE
 from worker_controller_vllm.executor_link import LET_GO_SECONDS, ExecutorLink
 from worker_controller_vllm.forked_process import ForkedProcess
-from worker_controller_vllm.messages import Accepted, Done, Failed, Hello, Lease, Message, Reset
+from worker_controller_vllm.messages import Accepted, Done, Failed, Hello, Lease, Message, Reset, ResetInPlace
 from worker_controller_vllm.process_log import flush_output, logger
 from worker_controller_vllm.runtime import Birth
 from worker_controller_vllm.tenancy import Refusal, ResetOutcome, Tenancy
@@ -17,7 +17,8 @@ from worker_controller_vllm.tenancy import Refusal, ResetOutcome, Tenancy
 class WorkerProcess(ForkedProcess):
     """Takes `lease` and `reset` on the control thread; the main thread works for the executor that comes."""
 
-    def __init__(self, birth: Birth) -> None:
+    def __init__(self, birth: Birth, reset: ResetInPlace | None) -> None:
+        self._in_place = reset
         self._tenancy = Tenancy()
         self._lock = threading.Lock()
         self._link: ExecutorLink | None = None
@@ -61,6 +62,7 @@ class WorkerProcess(ForkedProcess):
             device=self._device,
             engine=lease.engine if lease else None,
             generation=lease.generation if lease else None,
+            reset=self._in_place,
         )
 
     def _handle(self, message: Message) -> None:

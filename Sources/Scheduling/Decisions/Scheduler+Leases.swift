@@ -3,7 +3,7 @@
 extension Scheduler {
     mutating func apply(_ event: LeaseEvent) {
         switch event {
-        case .idle(let worker, _): workerIdle(worker)
+        case .idle(let worker, _, _): workerIdle(worker)
         case .executorGone(let executor): forgetWaiting(executor)
         default: break
         }
@@ -77,7 +77,8 @@ extension Scheduler {
         let idle = pool.workersInOrder.filter {
             $0.state == .idle && $0.runtime == runtime && $0.device == device
         }
-        for worker in idle.suffix(max(0, min(idle.count, count.spare - wanted))) {
+        // Those that start do not count yet: one that has come back is not ended in favour of one that may never be there.
+        for worker in idle.suffix(max(0, min(idle.count, count.spare - count.starting - wanted))) {
             tell(.dismiss(worker.process, reason: "more than the pool keeps"))
         }
     }

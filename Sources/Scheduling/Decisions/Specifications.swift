@@ -98,7 +98,7 @@ public struct SchedulingLimits: Sendable, Equatable {
     public var idleWorkers: Int
     /// Workers without an engine that are kept per runtime and device, for whoever leases them.
     public var idleRanks = 0
-    public var leases = LeaseLimits(resetOnCPU: .replace, resetElsewhere: .replace)
+    public var leases = LeaseLimits()
     /// How long a stopping engine waits for the requests that it has.
     public var drainTimeout: Duration = .seconds(60)
     /// How long a zygote may take until it can fork.

@@ -7,7 +7,11 @@ public enum LeaseEvent: Sendable, Equatable {
     /// Its fork has been ordered.
     case forked(ProcessID, RuntimeName, DeviceID)
     /// It said hello and answered its first ping: what it owns now is its baseline.
-    case idle(ProcessID, privateBytes: Int)
+    ///
+    /// - Parameters:
+    ///   - privateBytes: nil: it cannot tell.
+    ///   - reset: as its runtime wants it.
+    case idle(ProcessID, privateBytes: Int?, reset: ResetPolicy)
     /// Its process is gone, and all that it left behind is swept.
     case gone(ProcessID, reason: String)
     // Answers to `lease`
@@ -17,7 +21,9 @@ public enum LeaseEvent: Sendable, Equatable {
     case resetDone(ProcessID, Generation)
     case resetFailed(ProcessID, Generation, reason: String)
     /// Answers `measure`.
-    case measured(ProcessID, Generation, privateBytes: Int)
+    ///
+    /// - Parameter privateBytes: nil: it cannot tell.
+    case measured(ProcessID, Generation, privateBytes: Int?)
 
     // Executors
     /// - Parameter process: nil: none of ours.

@@ -26,8 +26,9 @@ extension WorkerPool {
     }
 
     private func violation(of worker: WorkerRecord) -> String? {
-        if case .idle = worker.state, !worker.isProvenClean || worker.baselineBytes == nil {
-            return "\(worker.process) is idle and not proven clean"
+        if case .idle = worker.state, !worker.isProvenClean { return "\(worker.process) is idle and not proven clean" }
+        if case .resetting = worker.state, worker.resetPolicy == .replace || worker.baselineBytes == nil {
+            return "\(worker.process) is reset, and nobody could verify it"
         }
         if worker.isProvenClean, worker.lease != nil { return "\(worker.process) is leased and counts as clean" }
         return nil

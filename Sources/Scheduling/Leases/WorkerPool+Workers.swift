@@ -3,10 +3,7 @@
 extension WorkerPool {
     mutating func forked(_ id: ProcessID, _ runtime: RuntimeName, _ device: DeviceID) {
         guard workers[id] == nil else { return }
-        let isCPU = device.description.hasPrefix("cpu:")
-        workers[id] = WorkerRecord(
-            process: id, slot: freeSlot, device: device, runtime: runtime,
-            resetPolicy: isCPU ? limits.resetOnCPU : limits.resetElsewhere, since: now)
+        workers[id] = WorkerRecord(process: id, slot: freeSlot, device: device, runtime: runtime, since: now)
     }
 
     private var freeSlot: Int {
@@ -14,9 +11,10 @@ extension WorkerPool {
         return taken.enumerated().first { $0.offset != $0.element }?.offset ?? taken.count
     }
 
-    mutating func becameIdle(_ id: ProcessID, privateBytes: Int) {
+    mutating func becameIdle(_ id: ProcessID, privateBytes: Int?, reset: ResetPolicy) {
         guard workers[id]?.state == .starting else { return }
         workers[id]?.baselineBytes = privateBytes
+        workers[id]?.resetPolicy = reset
         enter(.idle, id)
     }
 

@@ -30,7 +30,7 @@ public struct WorkerPool: Sendable {
     private mutating func apply(_ event: LeaseEvent) {
         switch event {
         case .forked(let worker, let runtime, let device): forked(worker, runtime, device)
-        case .idle(let worker, let bytes): becameIdle(worker, privateBytes: bytes)
+        case .idle(let worker, let bytes, let reset): becameIdle(worker, privateBytes: bytes, reset: reset)
         case .gone(let worker, let reason): gone(worker, reason: reason)
         case .accepted(let worker, let generation): accepted(worker, generation)
         case .declined(let worker, let generation, let reason): declined(worker, generation, reason: reason)

@@ -35,11 +35,12 @@ public struct WorkerRecord: Sendable, Equatable {
     public let slot: Int
     public let device: DeviceID
     public let runtime: RuntimeName
-    let resetPolicy: ResetPolicy
+    /// Not known before its hello.
+    var resetPolicy = ResetPolicy.replace
     public internal(set) var state = State.starting
     /// When it came into this state.
     public internal(set) var since: Moment
-    /// What it owned when it was new.
+    /// What it owned when it was new; nil also where it cannot tell.
     public internal(set) var baselineBytes: Int?
     /// How often it was used.
     public internal(set) var leaseCount = 0
@@ -48,14 +49,11 @@ public struct WorkerRecord: Sendable, Equatable {
     /// When the answer that it owes has to be there.
     var deadline: Moment?
 
-    init(
-        process: ProcessID, slot: Int, device: DeviceID, runtime: RuntimeName, resetPolicy: ResetPolicy, since: Moment
-    ) {
+    init(process: ProcessID, slot: Int, device: DeviceID, runtime: RuntimeName, since: Moment) {
         self.process = process
         self.slot = slot
         self.device = device
         self.runtime = runtime
-        self.resetPolicy = resetPolicy
         self.since = since
     }
 
@@ -88,7 +86,7 @@ public struct Retirement: Sendable, Equatable {
         case unanswered
         /// Its reset failed.
         case resetFailed = "reset_failed"
-        /// Its memory did not come back.
+        /// Its memory did not come back, or nobody can tell whether it did.
         case memory
         /// Nobody needs it.
         case dismissed

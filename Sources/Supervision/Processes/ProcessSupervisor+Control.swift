@@ -42,6 +42,7 @@ extension ProcessSupervisor: ControlServerDelegate {
         processes[id]?.connectionEnd = OneShot()
         if isFirst { processes[id]?.greetedAt = .now }
         if let versions = hello.versions { processes[id]?.versions = versions }
+        if let reset = hello.reset { processes[id]?.reset = .inPlace(toleranceBytes: reset.toleranceBytes) }
         if isFirst { jobs.start { await self.verify(id, connection) } }
         return id
     }
@@ -56,7 +57,7 @@ extension ProcessSupervisor: ControlServerDelegate {
             processes[id]?.privateBytes = pong.privateBytes
             switch process.role {
             case .zygote: await tell(.zygoteReady(id))
-            case .worker: await tell(.lease(.idle(id, privateBytes: pong.privateBytes)))
+            case .worker: await tell(.lease(.idle(id, privateBytes: pong.privateBytes, reset: process.reset)))
             case .template, .frontEnd, .core: await tell(.processIdle(id))
             }
         } catch {

@@ -2,7 +2,8 @@ import ControlProtocol
 import Logging
 import Scheduling
 
-// Workers: whom they are leased to, and their resets. Every outcome is told by an event.
+// Workers: whom they are leased to, and their resets. Every outcome is told by an event, but that an answer to `reset` or
+// the ping after it is late: the pool has the same limits, and one of the two has to say it first.
 
 extension ProcessSupervisor {
     /// Tells a worker whose executor may attach to it.
@@ -80,7 +81,9 @@ extension ProcessSupervisor {
     }
 
     private func resetFailed(_ worker: ProcessID, _ generation: Generation, _ error: any Error) async {
-        let reason = (error as? ControllerError)?.message ?? "\(error)"
+        let known = error as? ControllerError
+        guard known?.code != .deadlinePassed else { return }
+        let reason = known?.message ?? "\(error)"
         await tell(.lease(.resetFailed(worker, generation, reason: reason)))
     }
 }

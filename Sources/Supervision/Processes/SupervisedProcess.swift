@@ -31,6 +31,8 @@ struct SupervisedProcess {
     /// To be ended as soon as its pid is known.
     var mustEnd = false
     var versions: [String: String] = [:]
+    /// Of a worker.
+    var reset = ResetPolicy.replace
     var privateBytes: Int?
 
     var name: String { "\(role.rawValue) \(id)" + (watch.map { " (pid \($0.pid))" } ?? "") }

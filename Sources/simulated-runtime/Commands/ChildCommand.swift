@@ -67,7 +67,7 @@ struct ChildCommand: ParsableCommand {
                 serving: EngineProcess(role: role, device: device, inherited: inherited, dial: dial, link: link))
         case .worker:
             guard let socket else { return misled("a worker needs --socket") }
-            let worker = WorkerProcess(device: device, hangsOnLease: hangsOnLease)
+            let worker = WorkerProcess(device: device, hangsOnLease: hangsOnLease, behaviour: behaviour)
             do {
                 // Before its hello: who is told of the worker finds it.
                 try await worker.listen(on: socket)

@@ -108,7 +108,7 @@ actor ControlLink {
                 process: identity.dial.process, role: identity.role, pid: Int(getpid()),
                 runtime: identity.dial.runtime, state: situation.state,
                 device: situation.device, engine: situation.engine, generation: situation.generation,
-                versions: situation.versions))
+                versions: situation.versions, reset: situation.reset))
     }
 
     /// Does what a frame wants; not nil if the process is to end.
@@ -127,7 +127,7 @@ actor ControlLink {
             return .stopped
         case .ping(let ping):
             let pong = Pong(
-                re: ping.id, progress: await duty.progress(), privateBytes: PrivateMemory.bytes(),
+                re: ping.id, progress: await duty.progress(), privateBytes: await duty.privateBytes(),
                 cacheBytes: await duty.cacheBytes())
             await send(.pong(pong))
         case .error(let error):

@@ -8,6 +8,9 @@ protocol Duty: Sendable {
     /// The counter that `pong` reports.
     func progress() async -> Int
 
+    /// What `pong` says of the memory that the process owns; nil: it cannot tell.
+    func privateBytes() async -> Int?
+
     /// What `pong` says of the KV cache.
     func cacheBytes() async -> Int
 
@@ -19,6 +22,8 @@ protocol Duty: Sendable {
 }
 
 extension Duty {
+    func privateBytes() -> Int? { PrivateMemory.bytes() }
+
     func cacheBytes() -> Int { 0 }
 }
 
@@ -29,4 +34,5 @@ struct Situation: Sendable {
     var engine: String?
     var generation: WireGeneration?
     var versions: [String: String]?
+    var reset: WireReset?
 }

@@ -14,6 +14,11 @@ struct RuntimeBehaviour: Sendable {
     let childrenCrash: Bool
     /// `SIM_LEASE_HANG`: so many workers, the first that the zygote makes, never answer `lease`.
     let workersThatHang: Int
+    /// `SIM_RESET_TOLERANCE_BYTES`: workers are reset in place, and may own so many bytes more than when they were new;
+    /// where it is not set they are replaced.
+    let resetTolerance: Int?
+    /// `SIM_MEMORY_UNKNOWN=1`: workers cannot tell what they own.
+    let memoryIsUnknown: Bool
     /// `SIM_HELLO_VERSION`: the protocol's version in every `hello`.
     let helloVersion: Int
 
@@ -30,6 +35,9 @@ struct RuntimeBehaviour: Sendable {
         failsToFork = try number("SIM_FORK_FAIL", 0) != 0
         childrenCrash = try number("SIM_IDLE_CRASH", 0) != 0
         workersThatHang = try number("SIM_LEASE_HANG", 0)
+        resetTolerance =
+            environment["SIM_RESET_TOLERANCE_BYTES"] == nil ? nil : try number("SIM_RESET_TOLERANCE_BYTES", 0)
+        memoryIsUnknown = try number("SIM_MEMORY_UNKNOWN", 0) != 0
         helloVersion = try number("SIM_HELLO_VERSION", controlProtocolVersion)
     }
 }

@@ -12,6 +12,7 @@ actor WorkerProcess: Duty {
 
     private let device: String
     private let hangsOnLease: Bool
+    private let behaviour: RuntimeBehaviour
     private let vitals = Vitals()
     private var state = WorkerState()
     private var listening: Task<Void, Never>?
@@ -21,9 +22,10 @@ actor WorkerProcess: Duty {
     private var rank = WorkerRank()
 
     /// - Parameter hangsOnLease: it never answers `lease`.
-    init(device: String, hangsOnLease: Bool) {
+    init(device: String, hangsOnLease: Bool, behaviour: RuntimeBehaviour) {
         self.device = device
         self.hangsOnLease = hangsOnLease
+        self.behaviour = behaviour
     }
 
     /// Listens from now on to the end of the process, on an event loop of its own. A file that is left there is replaced.
@@ -43,11 +45,16 @@ actor WorkerProcess: Duty {
         let lease = state.lease
         return Situation(
             state: lease == nil ? .idle : .assigned, device: device, engine: lease?.engine,
-            generation: lease?.generation)
+            generation: lease?.generation,
+            reset: behaviour.resetTolerance.map { WireReset(toleranceBytes: $0) })
     }
 
     func progress() -> Int {
         vitals.progress
+    }
+
+    func privateBytes() -> Int? {
+        behaviour.memoryIsUnknown ? nil : PrivateMemory.bytes()
     }
 
     func cacheBytes() -> Int {

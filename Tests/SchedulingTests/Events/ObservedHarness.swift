@@ -10,7 +10,13 @@ struct ObservedHarness {
     /// All that was told.
     private(set) var all: [ControllerEvent] = []
 
-    init(_ harness: Harness) { self.harness = harness }
+    /// What its workers say of their reset.
+    private let reset: ResetPolicy
+
+    init(_ harness: Harness, reset: ResetPolicy = .replace) {
+        self.harness = harness
+        self.reset = reset
+    }
 
     /// - Parameter step: one event for the scheduler: what comes and goes between two looks is not seen.
     @discardableResult
@@ -34,7 +40,9 @@ struct ObservedHarness {
         for process in harness.processes(.core, .starting) + harness.processes(.frontEnd, .starting) {
             send(.processIdle(process))
         }
-        for worker in harness.processes(.worker, .starting) { send(.lease(.idle(worker, privateBytes: 100))) }
+        for worker in harness.processes(.worker, .starting) {
+            send(.lease(.idle(worker, privateBytes: 100, reset: reset)))
+        }
     }
 
     /// All that was asked to end does.

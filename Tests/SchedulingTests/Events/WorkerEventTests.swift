@@ -3,9 +3,7 @@ import Testing
 
 @Suite struct WorkerEventTests {
     private static func booted(workers: Int = 1, reset: ResetPolicy = .replace) -> ObservedHarness {
-        var limits = SchedulingLimits.roomy
-        limits.leases.resetOnCPU = reset
-        var observed = ObservedHarness(Harness(models: [.leasing("a", workers: workers)], limits: limits))
+        var observed = ObservedHarness(Harness(models: [.leasing("a", workers: workers)]), reset: reset)
         observed.boot()
         return observed
     }
@@ -62,23 +60,31 @@ import Testing
         #expect(observed.events[3].cause == "replaced")
     }
 
-    /// One that is clean goes too, since another took its place meanwhile; that is no alarm.
-    @Test(arguments: [(110, "dismissed"), (111, "memory")])
-    func memoryThatDoesNotComeBackIsAnAlarm(owned: Int, cause: String) throws {
-        var observed = Self.booted(reset: .inPlace(toleranceBytes: 10))
+    /// The leased worker was reset, and owns so much then.
+    private static func reset(to owned: Int) throws -> ObservedHarness {
+        var observed = booted(reset: .inPlace(toleranceBytes: 10))
         let engine = try observed.start("a")
         let lease = try #require(observed.harness.scheduler.pool.executors[engine]).lease
-        Self.end(engine, in: &observed)
+        end(engine, in: &observed)
         #expect(try observed.event(.workerResetting).worker == lease.workers[0].description)
         observed.send(.lease(.resetDone(lease.workers[0], lease.generation)))
         observed.send(.lease(.measured(lease.workers[0], lease.generation, privateBytes: owned)))
-        #expect(try observed.event(.workerRetired).cause == cause)
-        #expect(observed.kinds.contains(.alarm) == (cause == "memory"))
-        guard cause == "memory" else { return }
+        return observed
+    }
+
+    @Test func memoryThatDoesNotComeBackIsAnAlarm() throws {
+        let observed = try Self.reset(to: 111)
+        #expect(try observed.event(.workerRetired).cause == "memory")
         let alarm = try observed.event(.alarm)
         #expect(alarm.cause == "memory")
         #expect(alarm.device == "cpu:0")
         #expect(alarm.reason?.contains("it has 1 too many") == true)
+    }
+
+    @Test func whatCameBackIsNoAlarm() throws {
+        let observed = try Self.reset(to: 110)
+        _ = try observed.event(.workerIdle)
+        #expect(!observed.kinds.contains(.alarm) && !observed.kinds.contains(.workerRetired))
     }
 
     @Test func parkingAndItsEnd() throws {

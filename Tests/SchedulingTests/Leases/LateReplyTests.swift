@@ -21,6 +21,7 @@ import Testing
             .accepted(worker, generation), .declined(worker, generation, reason: "?"), .resetDone(worker, generation),
             .resetFailed(worker, generation, reason: "?"), .measured(worker, generation, privateBytes: 1),
             .measured(worker, generation, privateBytes: 1 << 40),
+            .measured(worker, generation, privateBytes: nil),
         ]
     }
 
@@ -29,7 +30,7 @@ import Testing
         let idle = harness.addWorkers(1)[0]
         for worker in [starting, idle, ProcessID("p-77")] { expectNothing(of: replies(worker, .number(1))) }
         expectNothing(of: [
-            .idle(ProcessID("p-77"), privateBytes: 1), .gone(ProcessID("p-77"), reason: "?"), .tick,
+            .idle(ProcessID("p-77"), privateBytes: 1, reset: .replace), .gone(ProcessID("p-77"), reason: "?"), .tick,
             .dismiss(ProcessID("p-77"), reason: "?"), .executorGone(.number(7)),
             .revoked(.number(7), EngineID(number: 7), .number(7)), .reclaim(EngineID(number: 7), .number(7)),
         ])
@@ -38,7 +39,7 @@ import Testing
     @Test mutating func aLeasedWorkerIsIdleNoMore() throws {
         let worker = harness.addWorkers(1)[0]
         let lease = try harness.lease(1)
-        expectNothing(of: [.idle(worker, privateBytes: 1), .forked(worker, .simulated, .cuda)])
+        expectNothing(of: [.idle(worker, privateBytes: 1, reset: .replace), .forked(worker, .simulated, .cuda)])
         expectNothing(of: replies(worker, .number(0)))
         harness.send(.accepted(worker, lease.generation))
         expectNothing(of: replies(worker, lease.generation) + replies(worker, .number(0)))
@@ -51,7 +52,8 @@ import Testing
         expectNothing(of: replies(worker, .number(0)))
         expectNothing(of: [
             .accepted(worker, lease.generation), .declined(worker, lease.generation, reason: "?"),
-            .measured(worker, lease.generation, privateBytes: 100), .idle(worker, privateBytes: 100),
+            .measured(worker, lease.generation, privateBytes: 100),
+            .idle(worker, privateBytes: 100, reset: .inPlace(toleranceBytes: 1_000)),
         ])
         harness.send(.resetDone(worker, lease.generation))
         expectNothing(of: [
@@ -78,7 +80,7 @@ import Testing
         let worker = harness.addWorkers(1, on: .cpu)[0]
         let lease = try harness.grant(1, on: .cpu)
         harness.send(.reclaim(lease.engine, lease.generation))
-        expectNothing(of: replies(worker, lease.generation) + [.idle(worker, privateBytes: 1)])
+        expectNothing(of: replies(worker, lease.generation) + [.idle(worker, privateBytes: 1, reset: .replace)])
         harness.wait(.seconds(3_600))
         #expect(harness.retirement(of: worker)?.cause == .replaced)
         harness.send(.gone(worker, reason: "it was asked to"))

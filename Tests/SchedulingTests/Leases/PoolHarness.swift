@@ -9,7 +9,7 @@ struct PoolHarness {
     private(set) var actions: [LeaseAction] = []
     private var processCount = 0
 
-    init(limits: LeaseLimits = .test) { pool = WorkerPool(limits: limits) }
+    init() { pool = WorkerPool(limits: LeaseLimits()) }
 
     /// - Returns: what is to be done about this event.
     @discardableResult
@@ -46,14 +46,15 @@ struct PoolHarness {
         return id
     }
 
-    /// Idle ones, each of which owns 100 bytes.
+    /// Idle ones, each of which owns 100 bytes; on CPUs they are replaced, elsewhere reset in place with 10 bytes of
+    /// tolerance.
     @discardableResult
     mutating func addWorkers(_ count: Int, on device: DeviceID = .cuda, runtime: RuntimeName = .simulated)
         -> [ProcessID]
     {
         (0..<count).map { _ in
             let worker = fork(on: device, runtime: runtime)
-            send(.idle(worker, privateBytes: 100))
+            send(.idle(worker, privateBytes: 100, reset: .test(on: device)))
             return worker
         }
     }
@@ -117,9 +118,8 @@ struct PoolHarness {
     }
 }
 
-extension LeaseLimits {
-    /// In place with 10 bytes of tolerance, and replacement on CPUs.
-    static let test = LeaseLimits(resetOnCPU: .replace, resetElsewhere: .inPlace(toleranceBytes: 10))
+extension ResetPolicy {
+    static func test(on device: DeviceID) -> ResetPolicy { device == .cpu ? .replace : .inPlace(toleranceBytes: 10) }
 }
 
 extension DeviceID {

@@ -54,6 +54,49 @@ import Testing
         #expect(last == [.returned(lease.engine, lease.generation)])
     }
 
+    @Test mutating func oneThatCannotTellWhatItOwnsIsRetired() throws {
+        let lease = try endedLease()
+        let worker = lease.workers[0]
+        harness.send(.resetDone(worker, lease.generation))
+        let decided = harness.send(.measured(worker, lease.generation, privateBytes: nil))
+        let reason = "cannot tell what it owns after its reset for e-1"
+        #expect(decided == [.retire(worker, Retirement(cause: .memory, reason: reason, lease: lease))])
+    }
+
+    @Test mutating func oneThatNeverCouldIsUsedOnceAndNotReset() throws {
+        let worker = harness.fork()
+        harness.send(.idle(worker, privateBytes: nil, reset: .inPlace(toleranceBytes: 10)))
+        let lease = try harness.grant(1)
+        let decided = harness.send(.reclaim(lease.engine, lease.generation))
+        #expect(decided.resets.isEmpty)
+        #expect(decided.retired == [worker])
+        #expect(harness.retirement(of: worker)?.cause == .memory)
+        #expect(
+            harness.retirement(of: worker)?.reason
+                == "was used by e-1, and what it owned when it was new is not known, so that a reset could not be verified"
+        )
+    }
+
+    /// Where nothing is verified, nothing has to be known.
+    @Test mutating func oneThatIsReplacedNeedNotTell() throws {
+        let worker = harness.fork()
+        harness.send(.idle(worker, privateBytes: nil, reset: .replace))
+        let lease = try harness.grant(1)
+        #expect(harness.send(.reclaim(lease.engine, lease.generation)).retired == [worker])
+        #expect(harness.retirement(of: worker)?.cause == .replaced)
+    }
+
+    /// Each as its own runtime said.
+    @Test mutating func workersOfOneGroupMayDiffer() throws {
+        let workers = [harness.fork(), harness.fork()]
+        harness.send(.idle(workers[0], privateBytes: 100, reset: .inPlace(toleranceBytes: 0)))
+        harness.send(.idle(workers[1], privateBytes: 100, reset: .replace))
+        let lease = try harness.grant(1, size: 2)
+        let decided = harness.send(.reclaim(lease.engine, lease.generation))
+        #expect(decided.resets == [workers[0]])
+        #expect(decided.retired == [workers[1]])
+    }
+
     @Test mutating func aResetThatFailsRetiresIt() throws {
         let lease = try endedLease()
         let worker = lease.workers[0]
@@ -64,7 +107,7 @@ import Testing
 
     @Test mutating func aResetThatTakesTooLongRetiresIt() throws {
         let worker = try endedLease().workers[0]
-        #expect(harness.wait(.milliseconds(29_999)) == [])
+        #expect(harness.wait(.milliseconds(9_999)) == [])
         #expect(harness.wait(.milliseconds(1)).retired == [worker])
         #expect(harness.retirement(of: worker)?.cause == .unanswered)
     }
@@ -72,7 +115,7 @@ import Testing
     @Test mutating func anUnansweredPingRetiresIt() throws {
         let lease = try endedLease()
         let worker = lease.workers[0]
-        harness.wait(.seconds(29))
+        harness.wait(.seconds(9))
         harness.send(.resetDone(worker, lease.generation))
         #expect(harness.wait(.milliseconds(9_999)) == [])
         #expect(harness.wait(.milliseconds(1)).retired == [worker])

@@ -8,14 +8,14 @@ import Testing
     @Test mutating func aForkedWorkerIsIdleWhenItSaysSo() {
         let worker = harness.fork()
         #expect(harness.state(of: worker) == .starting)
-        #expect(harness.send(.idle(worker, privateBytes: 100)) == [])
+        #expect(harness.send(.idle(worker, privateBytes: 100, reset: .replace)) == [])
         #expect(harness.state(of: worker) == .idle)
         #expect(harness.pool.workers[worker]?.baselineBytes == 100)
     }
 
     @Test mutating func itsBaselineIsWhatItOwnedFirst() {
         let worker = harness.addWorkers(1)[0]
-        harness.send(.idle(worker, privateBytes: 900))
+        harness.send(.idle(worker, privateBytes: 900, reset: .replace))
         #expect(harness.pool.workers[worker]?.baselineBytes == 100)
     }
 

@@ -7,6 +7,8 @@ struct SimulatedSetup {
     let devices: [DeviceSpecification]
     let models: [ModelSpecification]
     let runtimes: [RuntimeName]
+    /// How the workers of each are reset.
+    let resets: [RuntimeName: ResetPolicy]
     let weights: [String: Int]
 
     init(_ random: inout SplitMix64) {
@@ -15,7 +17,6 @@ struct SimulatedSetup {
             queueTimeout: .seconds(random.number(20...120)), minimumResidency: .seconds(random.number(0...10)),
             idleWorkers: random.number(0...2))
         limits.idleRanks = random.number(0...2)
-        if random.chance(70) { limits.leases.resetOnCPU = .inPlace(toleranceBytes: 1 << 20) }
         self.limits = limits
         let hasGroups = random.chance(35)
         var names = Array(["cpu:0", random.chance(30) ? "cuda:0" : "cpu:1"].prefix(random.number(1...2)))
@@ -25,6 +26,10 @@ struct SimulatedSetup {
         }
         let runtimes = (0..<random.number(1...2)).map { RuntimeName("r\($0)") }
         self.runtimes = runtimes
+        resets = Dictionary(
+            uniqueKeysWithValues: runtimes.map {
+                ($0, random.chance(70) ? .inPlace(toleranceBytes: 1 << 20) : .replace)
+            })
         var models: [ModelSpecification] = []
         var weights: [String: Int] = [:]
         for index in 0..<random.number(2...5) {

@@ -61,7 +61,10 @@ extension SimulatedWorld {
         if !canFork || fails(6) { return die(id, after: random.milliseconds(1...50)) }
         if fails(2) { return }
         if role == .worker {
-            return plan(.lease(.idle(id, privateBytes: Self.baselineBytes)), after: random.milliseconds(5...50))
+            let bytes = fails(3) ? nil : Self.baselineBytes
+            let reset = resets[runtime] ?? .replace
+            return plan(
+                .lease(.idle(id, privateBytes: bytes, reset: reset)), after: random.milliseconds(5...50))
         }
         plan(.processIdle(id), after: random.milliseconds(5...50))
     }

@@ -55,7 +55,7 @@ extension SimulatedWorld {
 
     private mutating func answerMeasurement(_ worker: ProcessID, _ generation: Generation) {
         if processes[worker]?.isDying != false || fails(2) { return }
-        let bytes = Self.baselineBytes + (fails(5) ? 1 << 30 : 0)
+        let bytes = fails(2) ? nil : Self.baselineBytes + (fails(5) ? 1 << 30 : 0)
         plan(.lease(.measured(worker, generation, privateBytes: bytes)), after: random.milliseconds(1...20))
     }
 

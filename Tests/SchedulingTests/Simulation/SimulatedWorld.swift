@@ -36,6 +36,7 @@ struct SimulatedWorld {
     var executors: [ExecutorID: Executor] = [:]
     var lastExecutor: UInt64 = 0
     var engines: [EngineID: Engine] = [:]
+    let resets: [RuntimeName: ResetPolicy]
     /// Model name to the bytes of its weights.
     var weights: [String: Int] = [:]
     /// Model name to the version of its files.
@@ -70,6 +71,7 @@ struct SimulatedWorld {
         let setup = SimulatedSetup(&random)
         scheduler = Scheduler(
             epoch: 1, limits: setup.limits, devices: setup.devices, models: setup.models, runtimes: setup.runtimes)
+        resets = setup.resets
         weights = setup.weights
         versions = setup.weights.mapValues { _ in 1 }
         self.random = random

@@ -16,7 +16,9 @@ extension Harness {
 
     /// Every worker that was forked says hello.
     mutating func fillWorkers() {
-        for worker in processes(.worker, .starting) { send(.lease(.idle(worker, privateBytes: 100))) }
+        for worker in processes(.worker, .starting) {
+            send(.lease(.idle(worker, privateBytes: 100, reset: .replace)))
+        }
     }
 
     /// All that was asked to end does, and what is forked in its place comes up.

@@ -139,6 +139,14 @@ final class RuntimeUnderTest {
         return pong
     }
 
+    /// What a process owns, by its own word.
+    func owned(by process: String) throws -> Int {
+        guard let bytes = try ping(process).privateBytes else {
+            throw TestFailure("\(process) cannot tell what it owns")
+        }
+        return bytes
+    }
+
     func stop(_ process: String) throws -> ControlMessage {
         try controller.ask(process) { .stop(Stop(id: $0, deadlineMilliseconds: 5000)) }
     }

@@ -67,3 +67,14 @@ public struct ControllerSetup: Sendable {
         "{" + lines(values).joined(separator: ", ") + "}"
     }
 }
+
+extension ControllerSetup {
+    /// By how much workers may grow that are reset in place.
+    public static let resetTolerance = 16 << 20
+
+    /// Models without templates, on workers that are reset in place.
+    public static func inPlace(_ models: [TestModel], environment: [String: String] = [:]) -> ControllerSetup {
+        let own = ["SIM_RESET_TOLERANCE_BYTES": "\(resetTolerance)"]
+        return ControllerSetup(models, templates: false, environment: own.merging(environment) { $1 })
+    }
+}

@@ -10,16 +10,19 @@ from tqdm import tqdm
 from worker_controller_vllm.compat import fallback
 from worker_controller_vllm.compat.cache import LazyCache
 from worker_controller_vllm.compat.config import inspect_models_in_process, name_process
-from worker_controller_vllm.compat.device import attach_device
+from worker_controller_vllm.compat.device import attach_device, device_bytes
 from worker_controller_vllm.compat.leftovers import Leftovers
 from worker_controller_vllm.compat.loading import fast_loading
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_unless
+from worker_controller_vllm.compat.resets import reset_of
 from worker_controller_vllm.compat.shared_memory import (
     IDENTITY_VARIABLE,
     remove_names,
     use_anonymous_shared_memory,
 )
 from worker_controller_vllm.file_lock import FileLock
+from worker_controller_vllm.memory import private_bytes
+from worker_controller_vllm.messages import ResetInPlace
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.threads import move_helpers, share_of, use_threads
 
@@ -72,6 +75,14 @@ class VllmWorkers:
         if device.startswith("cpu"):
             wait_in_naps()
         inspect_models_in_process()
+
+    def reset_of(self, device: str) -> ResetInPlace | None:
+        """As it was measured for the platform."""
+        return reset_of(device)
+
+    def owned_bytes(self) -> int | None:
+        """Of a GPU's memory, or of the machine's."""
+        return device_bytes() if self._device.startswith("cuda") else private_bytes() or None
 
     def make_rank(self, order: RankOrder, cores: Sequence[int], is_over: Callable[[], bool]) -> VllmRank:
         """Loads the model."""

@@ -6,6 +6,8 @@ enum BrokenPool: String, Sendable, CaseIterable {
     case withoutFence
     /// Takes a worker's word for it that its reset is done.
     case withoutMeasuring
+    /// Takes one that cannot tell what it owns for a clean one.
+    case withoutDoubt
     /// Grants workers that do not know yet whom to expect.
     case withoutWaiting
     /// Does not notice that an executor is gone.
@@ -18,6 +20,11 @@ enum BrokenPool: String, Sendable, CaseIterable {
         case .withoutFence:
             return { pool, event, now in pool.handle(Self.refenced(event, for: pool), at: now) }
         case .withoutMeasuring: return Self.measuringNothing
+        case .withoutDoubt:
+            return { pool, event, now in
+                guard case .measured(let worker, let of, nil) = event else { return pool.handle(event, at: now) }
+                return pool.handle(.measured(worker, of, privateBytes: 0), at: now)
+            }
         case .withoutWaiting: return Self.waitingForNobody
         case .withoutReclaiming:
             return { pool, event, now in

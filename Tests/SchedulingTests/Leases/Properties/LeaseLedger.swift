@@ -15,7 +15,9 @@ struct LeaseLedger {
     struct Worker {
         let runtime: RuntimeName
         let device: DeviceID
+        /// What it said first, and once it has.
         var baseline: Int?
+        var reset: ResetPolicy?
         var hold = Hold.clean
         var isRetired = false
         var isGone = false
@@ -74,7 +76,10 @@ struct LeaseLedger {
         switch event {
         case .forked(let id, let runtime, let device):
             if workers[id] == nil { workers[id] = Worker(runtime: runtime, device: device) }
-        case .idle(let id, let bytes): if workers[id]?.baseline == nil { workers[id]?.baseline = bytes }
+        case .idle(let id, let bytes, let reset):
+            guard workers[id]?.reset == nil else { return }
+            workers[id]?.baseline = bytes
+            workers[id]?.reset = reset
         case .gone(let id, _):
             if workers[id]?.isUsable == true { mustEnd = workers[id]?.generation }
             workers[id]?.isGone = true
@@ -85,7 +90,7 @@ struct LeaseLedger {
         case .resetDone(let id, let generation):
             if case .toldToReset(generation) = workers[id]?.hold { workers[id]?.hold = .reset(generation) }
         case .measured(let id, let generation, let bytes):
-            guard case .toldToMeasure(generation) = workers[id]?.hold, let baseline = workers[id]?.baseline,
+            guard case .toldToMeasure(generation) = workers[id]?.hold, let baseline = workers[id]?.baseline, let bytes,
                 bytes <= baseline + tolerance
             else { return }
             workers[id]?.hold = .clean
@@ -111,6 +116,9 @@ struct LeaseLedger {
         case .lease(let id, let lease, let owner): told(id, lease, owner)
         case .reset(let id, let generation):
             guard case .leased(generation) = workers[id]?.hold else { return fail("\(id) is reset, and not leased") }
+            guard case .inPlace = workers[id]?.reset, workers[id]?.baseline != nil else {
+                return fail("\(id) is reset, and nobody could tell whether it is clean")
+            }
             workers[id]?.hold = .toldToReset(generation)
         case .measure(let id, let generation):
             guard case .reset(generation) = workers[id]?.hold else { return fail("\(id) is measured before its reset") }
@@ -139,7 +147,7 @@ struct LeaseLedger {
         guard let wish, wish.engine == lease.engine, wish.generation == lease.generation, wish.owner == owner else {
             return fail("\(id) is leased, and nobody wished it")
         }
-        guard let worker = workers[id], worker.isUsable, worker.baseline != nil, case .clean = worker.hold else {
+        guard let worker = workers[id], worker.isUsable, worker.reset != nil, case .clean = worker.hold else {
             return fail("\(id) is leased to \(lease.engine), and not proven clean")
         }
         guard lease.workers.count == wish.worldSize, Set(lease.workers).count == wish.worldSize else {
@@ -194,7 +202,7 @@ struct LeaseLedger {
         for (id, worker) in pool.workers {
             guard let truth = workers[id], !truth.isGone else { return fail("\(id) is gone, and the pool has it") }
             switch worker.state {
-            case .starting: if truth.baseline != nil { fail("\(id) is idle, and the pool waits for it") }
+            case .starting: if truth.reset != nil { fail("\(id) is idle, and the pool waits for it") }
             case .idle:
                 guard case .clean = truth.hold, truth.isUsable else { return fail("\(id) is idle, and not clean") }
             case .leased(let lease, _):

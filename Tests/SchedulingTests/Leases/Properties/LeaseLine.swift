@@ -74,7 +74,7 @@ struct LeaseLine {
         faultCount += 1
         switch event {
         case .accepted, .resetDone, .measured, .revoked: return true
-        case .idle(let worker, _):
+        case .idle(let worker, _, _):
             send(.gone(worker, reason: "killed"))
             return true
         case .registered(let executor, _, _, _):
@@ -103,15 +103,15 @@ struct LeaseLine {
             for action in run.apply(LeaseStep(event: .lease(first), now: now)) { carryOut(action) }
             failure = run.failure
         }
-        for device in LeaseRun.devices {
+        for (index, device) in LeaseRun.devices.enumerated() {
             let count = run.pool.count(of: .simulated, on: device)
             let first = line.first { $0.place.contains(device) }
             let missing = (first?.place.ranks.count { $0 == device } ?? 1) - count.spare
             for _ in 0..<max(0, min(missing, Self.mostWorkers - count.spare - count.leased)) {
                 let id = ProcessID(number: processCount)
-                processCount += 1
                 _ = run.apply(LeaseStep(event: .forked(id, .simulated, device), now: now))
-                pending.append(.idle(id, privateBytes: 100))
+                pending.append(LeaseRun.greeting(id, on: index, number: processCount))
+                processCount += 1
             }
         }
     }

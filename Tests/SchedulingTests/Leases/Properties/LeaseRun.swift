@@ -8,7 +8,7 @@ struct LeaseRun {
 
     static let tolerance = 10
     static let devices = [DeviceID("cuda:0"), DeviceID("cpu:0")]
-    /// The workers that every sequence starts with: idle ones, on a device where they are reset and on one where they are
+    /// The workers that every sequence starts with: idle ones, on a device where most are reset and on one where all are
     /// replaced.
     static let firstWorkers = [0, 0, 0, 1, 1]
 
@@ -18,9 +18,15 @@ struct LeaseRun {
         return Place(ranks: (0..<size).map { devices[number == 2 ? $0 % 2 : number] })
     }
 
+    /// What a worker says when it is new. Some of one device differ: a few know nothing of their memory.
+    static func greeting(_ id: ProcessID, on device: Int, number: Int) -> LeaseEvent {
+        let isReset = device == 0 && number % 5 != 3
+        let reset: ResetPolicy = isReset ? .inPlace(toleranceBytes: tolerance) : .replace
+        return .idle(id, privateBytes: number % 7 == 5 ? nil : 100, reset: reset)
+    }
+
     private init(handler: @escaping LeaseHandler) {
-        let limits = LeaseLimits(resetOnCPU: .replace, resetElsewhere: .inPlace(toleranceBytes: Self.tolerance))
-        pool = WorkerPool(limits: limits)
+        pool = WorkerPool(limits: LeaseLimits())
         ledger = LeaseLedger(tolerance: Self.tolerance)
         self.handler = handler
     }
@@ -31,7 +37,7 @@ struct LeaseRun {
             let id = ProcessID(number: index)
             let start = Moment(nanoseconds: 0)
             _ = run.apply(LeaseStep(event: .forked(id, .simulated, devices[device]), now: start))
-            _ = run.apply(LeaseStep(event: .idle(id, privateBytes: 100), now: start))
+            _ = run.apply(LeaseStep(event: greeting(id, on: device, number: 0), now: start))
         }
         return run
     }
@@ -63,7 +69,7 @@ struct LeaseRun {
 
     private func nextStep(of id: ProcessID) -> LeaseEvent? {
         switch pool.workers[id]?.state {
-        case .starting: .idle(id, privateBytes: 100)
+        case .starting: .idle(id, privateBytes: 100, reset: .replace)
         case .resetting(let lease, .clearing): .resetDone(id, lease.generation)
         case .resetting(let lease, .measuring): .measured(id, lease.generation, privateBytes: 100)
         case .retired: .gone(id, reason: "it was asked to")

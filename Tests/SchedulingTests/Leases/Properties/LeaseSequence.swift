@@ -80,10 +80,10 @@ struct LeaseSequence {
     private mutating func anyWorker() -> ProcessID { ProcessID(number: random.below(processCount)) }
 
     private mutating func fork() -> LeaseEvent {
-        let id = ProcessID(number: processCount)
+        let (id, device) = (ProcessID(number: processCount), random.below(2))
+        replies.append(LeaseRun.greeting(id, on: device, number: processCount))
         processCount += 1
-        replies.append(.idle(id, privateBytes: 100))
-        return .forked(id, .simulated, LeaseRun.devices[random.below(2)])
+        return .forked(id, .simulated, LeaseRun.devices[device])
     }
 
     private mutating func lease() -> LeaseEvent {
@@ -144,7 +144,8 @@ struct LeaseSequence {
             replies.append(
                 fails ? .resetFailed(worker, generation, reason: "busy") : .resetDone(worker, generation))
         case .measure(let worker, let generation):
-            replies.append(.measured(worker, generation, privateBytes: 95 + random.below(18)))
+            let bytes = random.below(20)
+            replies.append(.measured(worker, generation, privateBytes: bytes == 19 ? nil : 95 + bytes))
         case .retire(let worker, _): replies.append(.gone(worker, reason: "it was asked to"))
         case .welcome(let executor, _):
             messageCount += 1
