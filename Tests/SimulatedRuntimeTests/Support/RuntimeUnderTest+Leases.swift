@@ -53,10 +53,14 @@ extension RuntimeUnderTest {
         try controller.next(from: executor) { if case .leaseRequest(let request) = $0 { request } else { nil } }
     }
 
-    func leaseRelease(from executor: String = RuntimeUnderTest.executor) throws -> LeaseRelease {
+    /// - Parameter meanwhile: what happens before it is answered.
+    func leaseRelease(
+        from executor: String = RuntimeUnderTest.executor, meanwhile: () throws -> Void = {}
+    ) throws -> LeaseRelease {
         let release = try controller.next(from: executor) { message -> LeaseRelease? in
             if case .leaseRelease(let release) = message { release } else { nil }
         }
+        try meanwhile()
         try controller.send(.done(Done(re: release.id)), to: executor)
         return release
     }
