@@ -42,6 +42,12 @@ def without_fast_loading() -> None:
     core.fast_loading = executor.fast_loading = nullcontext
 
 
+def without_early_repacking() -> None:
+    from worker_controller_vllm.compat.early_repacking import EarlyRepacking
+
+    EarlyRepacking.watch = nothing
+
+
 def without_huge_pages() -> None:
     from worker_controller_vllm import environment
 
@@ -91,6 +97,7 @@ def without_frozen_heap() -> None:
 SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "lazy-cache": without_lazy_cache,
     "fast-loading": without_fast_loading,
+    "early-repacking": without_early_repacking,
     "huge-pages": without_huge_pages,
     "early-executor": without_early_executor,
     "early-model": without_early_model,
