@@ -74,6 +74,10 @@ class Bench:
 
     def order(self, template: Peer, script: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """Sends `prepare` and returns its answer."""
+        return self.controller.ask(template, "prepare", **self.preparation(script, **changes))
+
+    def preparation(self, script: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        """What `prepare` says."""
         fields = {
             "model": "m",
             "names": ["m"],
@@ -84,7 +88,7 @@ class Bench:
             "cores": [],
             "weights": False,
         }
-        return self.controller.ask(template, "prepare", **{**fields, **changes})
+        return {**fields, **changes}
 
     def prepare(self, template: Peer, script: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         """Has a template prepare its model; returns what it said of it."""

@@ -155,7 +155,8 @@ def test_a_preparation_that_fails_is_told_and_ends_the_template(
 
 def test_a_preparation_that_dies_harms_nobody_else(bench: Bench, template: Peer) -> None:
     sibling = bench.fork("p-3", "template")
-    bench.order(template, {"make": {"die": True}})
+    # Its answer may be lost with it.
+    template.request("prepare", **bench.preparation({"make": {"die": True}}))
     assert bench.exited("p-2") == {"type": "exited", "process": "p-2", "pid": bench.pids[0], "signal": 9}
     assert template.events("prepared") == []
     assert bench.prepare(sibling)["stages"]

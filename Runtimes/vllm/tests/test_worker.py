@@ -16,7 +16,7 @@ from bench import Bench, alive
 from fake_controller import Peer
 from leasing import ENGINE, GENERATION, fork_worker, grant_of, lease, order_of, reset, socket_of
 
-from worker_controller_vllm.attachment import receive_frame, send_frame
+from worker_controller_vllm.attachment import ask, receive_frame, refused, send_frame
 from worker_controller_vllm.frames import MAX_FRAME_BYTES, encode_frame
 from worker_controller_vllm.object_stream import StreamEnded, receive_object, send_object
 from worker_controller_vllm.rank_order import RankFailed, RankReady
@@ -34,8 +34,7 @@ def dial(bench: Bench, process: str = "p-2") -> socket.socket:
 
 def attach(bench: Bench, **changes: object) -> tuple[socket.socket, dict]:
     connection = dial(bench)
-    send_frame(connection, {**ATTACH, **changes}, 5)
-    return connection, receive_frame(connection, 5)
+    return connection, ask(connection, {**ATTACH, **changes}, 5)
 
 
 def employ(bench: Bench, peer: Peer, **script: object) -> WorkerGroup:
@@ -145,6 +144,15 @@ def test_an_executor_that_says_something_else_is_told_why_it_may_not(bench: Benc
     lease(bench, fork_worker(bench))
     assert attach(bench, **changes)[1] == {"type": "refused", "reason": reason}
     assert attach(bench)[1] == {"type": "attached"}
+
+
+def test_a_refusal_is_heard_though_nobody_listens_any_more() -> None:
+    own, other = socket.socketpair()
+    send_frame(other, refused("not leased"), 5)
+    other.close()
+    assert ask(own, ATTACH, 5) == {"type": "refused", "reason": "not leased"}
+    with pytest.raises(StreamEnded):
+        ask(own, ATTACH, 5)
 
 
 @pytest.mark.parametrize(

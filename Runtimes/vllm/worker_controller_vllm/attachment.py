@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,6 +66,14 @@ def send_frame(connection: socket.socket, frame: dict[str, Any], seconds: float)
         connection.sendall(encode_frame(frame))
     except OSError as error:
         raise StreamEnded(str(error)) from error
+
+
+def ask(connection: socket.socket, frame: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Sends a frame and reads the answer, each within so many seconds. Raises `StreamEnded` where there is none."""
+    # Whoever refuses does not listen first: its answer may be there, and its end closed, before this is sent.
+    with suppress(StreamEnded):
+        send_frame(connection, frame, seconds)
+    return receive_frame(connection, seconds)
 
 
 def receive_frame(connection: socket.socket, seconds: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worker_controller_vllm.attachment import ATTACHED, Attach, peer_of, receive_frame, send_frame
+from worker_controller_vllm.attachment import ATTACHED, Attach, ask, peer_of
 from worker_controller_vllm.frames import FrameError
 from worker_controller_vllm.messages import GrantedWorker, LeaseGrant
 from worker_controller_vllm.object_stream import StreamEnded, receive_object, send_object
@@ -183,8 +183,7 @@ def _connect(rank: int, worker: GrantedWorker, grant: LeaseGrant) -> Member:
         connection.connect(worker.socket)
         if (pid := peer_of(connection)) != worker.pid:
             raise WorkerError(f"{name}: process {pid} listens at {worker.socket}")
-        send_frame(connection, Attach(grant.engine, grant.generation, rank).to_json(), ATTACH_SECONDS)
-        answer = receive_frame(connection, ATTACH_SECONDS)
+        answer = ask(connection, Attach(grant.engine, grant.generation, rank).to_json(), ATTACH_SECONDS)
         if answer != ATTACHED:
             raise WorkerError(f"{name} refused: {answer.get('reason', answer['type'])}")
         return Member(rank, worker, connection, os.pidfd_open(worker.pid))
