@@ -67,9 +67,12 @@ extension Scheduler {
     /// Forks workers that are missing, and lets go of those that nobody needs.
     mutating func fillWorkers(of runtime: RuntimeName, on specification: DeviceSpecification, zygote: ProcessID) {
         let device = specification.id
-        let wanted = wantedWorkers(of: runtime, on: specification)
+        let awaited = awaitedWorkers(of: runtime, on: device)
+        let wanted = max(awaited, keptWorkers(of: runtime, on: specification))
         let count = pool.count(of: runtime, on: device)
-        for _ in 0..<max(0, min(wanted - count.spare, Self.forksAtOnce - count.starting)) {
+        // A new process takes a processor that a lease on its way needs: one that nobody waits for comes after it.
+        let forked = pool.isGranting(at: now) ? awaited : wanted
+        for _ in 0..<max(0, min(forked - count.spare, Self.forksAtOnce - count.starting)) {
             let process = nextProcess(.worker, runtime, device: device)
             actions.append(.fork(process, .worker, runtime, device, source: zygote))
             tell(.forked(process, runtime, device))
@@ -83,19 +86,22 @@ extension Scheduler {
         }
     }
 
-    /// As many as are kept anyhow, as the largest group of a model that can be there has there, or as those need that wait
-    /// for their place.
-    private func wantedWorkers(of runtime: RuntimeName, on device: DeviceSpecification) -> Int {
+    /// As many as are kept anyhow, or as the largest group of a model that can be there has there.
+    private func keptWorkers(of runtime: RuntimeName, on device: DeviceSpecification) -> Int {
         let groups = models.values.filter { $0.specification.runtime == runtime }.map(\.specification.leasedWorkers)
             .filter { $0 <= mostRanks(on: device) }
             .map { device.isCPU ? $0 : min($0, 1) }
-        let awaited = engines.values.reduce(0) { sum, engine in
+        return max(limits.idleRanks, groups.max() ?? 0)
+    }
+
+    /// As many as those need that wait for their place.
+    private func awaitedWorkers(of runtime: RuntimeName, on device: DeviceID) -> Int {
+        engines.values.reduce(0) { sum, engine in
             guard engine.phase == .placing, engine.worldSize > 0, self.runtime(of: engine) == runtime else {
                 return sum
             }
-            return sum + (engine.awaitedPlace?.ranks(on: device.id) ?? 0)
+            return sum + (engine.awaitedPlace?.ranks(on: device) ?? 0)
         }
-        return max(limits.idleRanks, groups.max() ?? 0, awaited)
     }
 
     func runtime(of engine: EngineRecord) -> RuntimeName? {

@@ -34,6 +34,14 @@ extension WorkerPool {
         return count
     }
 
+    /// Whether workers are being told whom to expect, which takes them a moment. One that takes longer hangs.
+    func isGranting(at now: Moment) -> Bool {
+        workers.values.contains { worker in
+            guard case .leased(_, hasAccepted: false) = worker.state else { return false }
+            return now - worker.since < limits.usualAnswer
+        }
+    }
+
     /// By slot; those that are retired among them.
     public var workersInOrder: [WorkerRecord] {
         workers.values.sorted { ($0.slot, $0.process.description) < ($1.slot, $1.process.description) }

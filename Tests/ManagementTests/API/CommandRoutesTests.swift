@@ -5,7 +5,7 @@ import Testing
 
 @testable import Management
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CommandRoutesTests {
     @Test func loadAnswersWithTheEngine() async throws {
         var controller = FakeController()

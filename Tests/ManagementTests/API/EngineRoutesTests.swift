@@ -3,7 +3,7 @@ import Scheduling
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EngineRoutesTests {
     @Test func enginesHaveTheOriginsFieldsAndOurs() async throws {
         try await RunningAPI.with { api in

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Management
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ErrorAnswerTests {
     @Test(arguments: ["/", "/nothing", "/models/a/b/c", "/v2/models"])
     func anUnknownRouteIsJSON(path: String) async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Scheduling
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LifetimeTests {
     @Test func requestsInFlightAreAnsweredAtShutdown() async throws {
         let (arrived, arrival) = AsyncStream<Void>.makeStream()

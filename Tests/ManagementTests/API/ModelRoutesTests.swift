@@ -2,7 +2,7 @@ import Foundation
 import Scheduling
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ModelRoutesTests {
     private struct ModelList: Decodable {
         let models: [ModelStatus]

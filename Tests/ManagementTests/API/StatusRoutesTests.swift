@@ -2,7 +2,7 @@ import Foundation
 import Scheduling
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct StatusRoutesTests {
     @Test func healthIsTheOrigins() async throws {
         try await RunningAPI.with { api in

@@ -4,7 +4,7 @@ import NIOCore
 import Scheduling
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TelemetryRoutesTests {
     /// Reads a stream piece by piece.
     private struct Stream {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import worker_controller
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ChatTests {
     private static let request = ChatRequest(model: "small", messages: [ChatMessage(role: "user", content: "Hi")])
 

@@ -6,7 +6,7 @@ import Testing
 @testable import worker_controller
 
 /// The client against the real management API.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ControllerClientTests {
     private func withClient(
         _ controller: FakeController = FakeController(), _ body: (ControllerClient) async throws -> Void

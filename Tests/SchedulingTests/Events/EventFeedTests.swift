@@ -2,7 +2,7 @@ import Foundation
 import Scheduling
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventFeedTests {
+@Suite(.timeLimit(.minutes(5))) struct EventFeedTests {
     private static func feed(capacity: Int = 1000) -> EventFeed { EventFeed(epoch: 7, capacity: capacity) }
 
     private static func tell(_ feed: EventFeed, _ numbers: ClosedRange<Int>) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("What is said on a control connection", .timeLimit(.minutes(1)))
+@Suite("What is said on a control connection", .timeLimit(.minutes(5)))
 struct ConversationTests {
     private let stage = ControlMessage.stage(
         Stage(engine: "e-1", generation: WireGeneration(epoch: 5, counter: 1), stage: "load", milliseconds: 3))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Who may talk on the control socket", .timeLimit(.minutes(1)))
+@Suite("Who may talk on the control socket", .timeLimit(.minutes(5)))
 struct GreetingTests {
     @Test("A good hello is welcome, and the peer is who the kernel says")
     func goodHello() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Requests to processes and their answers", .timeLimit(.minutes(1)))
+@Suite("Requests to processes and their answers", .timeLimit(.minutes(5)))
 struct RequestTests {
     private static let ended = ControllerError(.startFailed, "The process's control connection ended.")
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Scheduling
 @testable import Supervision
 
-@Suite("The two processes of an engine", .timeLimit(.minutes(2)))
+@Suite("The two processes of an engine", .timeLimit(.minutes(5)))
 struct EngineProcessTests {
     private let processes = TestProcesses()
     private let core = ProcessID(number: 2)

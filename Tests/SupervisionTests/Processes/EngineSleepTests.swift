@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("vLLM's sleep of an engine", .timeLimit(.minutes(2)))
+@Suite("vLLM's sleep of an engine", .timeLimit(.minutes(5)))
 struct EngineSleepTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 2)

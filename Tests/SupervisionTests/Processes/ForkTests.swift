@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Processes that a zygote forks", .timeLimit(.minutes(2)))
+@Suite("Processes that a zygote forks", .timeLimit(.minutes(5)))
 struct ForkTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 2)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("One process, held by its pidfd", .timeLimit(.minutes(1)))
+@Suite("One process, held by its pidfd", .timeLimit(.minutes(5)))
 struct ProcessWatchTests {
     private let processes = TestProcesses()
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Who dials in and is not expected", .timeLimit(.minutes(2)))
+@Suite("Who dials in and is not expected", .timeLimit(.minutes(5)))
 struct StrangerTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 7)

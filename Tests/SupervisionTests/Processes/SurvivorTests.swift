@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("What a controller that died has left", .timeLimit(.minutes(2)))
+@Suite("What a controller that died has left", .timeLimit(.minutes(5)))
 struct SurvivorTests {
     private let processes = TestProcesses()
     private let folder: TemporaryFolder

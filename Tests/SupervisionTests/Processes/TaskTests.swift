@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Things that happen once, and jobs", .timeLimit(.minutes(1)))
+@Suite("Things that happen once, and jobs", .timeLimit(.minutes(5)))
 struct TaskTests {
     private let jobs = JobRunner(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("The processes of templates, and those forked from them", .timeLimit(.minutes(2)))
+@Suite("The processes of templates, and those forked from them", .timeLimit(.minutes(5)))
 struct TemplateProcessTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Templates and their models", .timeLimit(.minutes(2)))
+@Suite("Templates and their models", .timeLimit(.minutes(5)))
 struct TemplateTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Workers", .timeLimit(.minutes(2)))
+@Suite("Workers", .timeLimit(.minutes(5)))
 struct WorkerTests {
     private let processes = TestProcesses()
     private let id = ProcessID(number: 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite("Starting and ending a zygote", .timeLimit(.minutes(2)))
+@Suite("Starting and ending a zygote", .timeLimit(.minutes(5)))
 struct ZygoteTests {
     private let zygoteID = SupervisorUnderTest.zygoteID
 
