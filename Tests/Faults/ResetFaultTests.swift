@@ -81,6 +81,15 @@ extension Faults {
                 #expect(owned - baseline >= kept)
                 let idle = try await controller.awaitIdlePool(of: 1)
                 #expect(!idle.contains { $0.id == worker.id })
+
+                // Whoever follows the events is alarmed, and it is counted.
+                var follower = try await controller.follow(after: "0")
+                let alarm = try #require(try await follower.read(until: "alarm").last)
+                #expect(alarm.worker == worker.id)
+                #expect(alarm.engine == engine.id)
+                #expect(alarm.cause == "memory")
+                #expect(alarm.reason?.contains("it has \(surplus) too many") == true)
+                #expect(try await controller.metrics()[#"worker_retirements_total{cause="memory"}"#] == 1)
             }
         }
 
