@@ -296,7 +296,7 @@ def call(path: Path, method: str, route: str, body: dict[str, Any] | None = None
 
 
 def stream(path: Path, model: str, prompt: str, tokens: int, **options: Any) -> Iterator[str]:
-    """The texts of a streamed greedy completion, as they arrive."""
+    """The texts of a streamed greedy completion, as they arrive. Raises `ConnectionError` for an error among them."""
     connection = UnixConnection(path)
     body = {"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, **options}
     connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
@@ -305,6 +305,9 @@ def stream(path: Path, model: str, prompt: str, tokens: int, **options: Any) -> 
     try:
         for line in response:
             if line.startswith(b"data: {"):
-                yield json.loads(line[6:])["choices"][0]["text"]
+                event = json.loads(line[6:])
+                if "error" in event:
+                    raise ConnectionError(event["error"])
+                yield event["choices"][0]["text"]
     finally:
         connection.close()
