@@ -61,7 +61,11 @@ enum EngineLink {
             do {
                 _ = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                     .childChannelInitializer { [core] channel in
-                        channel.eventLoop.makeCompletedFuture { core.succeed(try Exchange(channel)) }
+                        channel.eventLoop.makeCompletedFuture {
+                            let exchange = try Exchange<EngineMessage>(channel)
+                            // Only then: who asks before is told that the connection is over.
+                            try channel.pipeline.syncOperations.addHandler(Greeting { core.succeed(exchange) })
+                        }
                     }
                     .bind(unixDomainSocketPath: path).get()
             } catch {
@@ -84,5 +88,21 @@ enum EngineLink {
         func ask(_ message: EngineMessage) async throws -> EngineMessage {
             try await core.futureResult.get().ask(message)
         }
+    }
+}
+
+/// Calls its closure once the connection is there.
+private final class Greeting: ChannelInboundHandler {
+    typealias InboundIn = Never
+
+    private let body: () -> Void
+
+    init(_ body: @escaping () -> Void) {
+        self.body = body
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        body()
+        context.fireChannelActive()
     }
 }
