@@ -134,6 +134,13 @@ extension WorkerController: ControllerManaging {
             })
     }
 
+    /// Processes that serve own more and more as their KV caches fill; all others tell it when it changes.
+    public func measuredStatus() async -> ControllerStatus {
+        let serving = scheduler.engines.values.filter { $0.phase == .ready }.flatMap { $0.processes + $0.workers }
+        await supervisor.refreshMemory(of: serving)
+        return await status()
+    }
+
     private func modelStatus(
         _ model: ModelRecord, _ processes: [ProcessID: ProcessSnapshot], templateLog: [String]
     ) -> ModelStatus {

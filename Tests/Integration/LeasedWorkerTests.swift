@@ -51,6 +51,8 @@ extension Integration {
                         uses[pid, default: 0] += 1
                         // One that is there again counts on; another begins anew.
                         #expect(worker.timesUsed == uses[pid])
+                        // Asked for now: when it was idle it had none of it.
+                        #expect(try #require(worker.privateBytes) > (200 << 20) / size)
                     }
                     #expect(
                         try await controller.ask("alpha", "r\(round)").succeeded().answer()

@@ -26,6 +26,7 @@ extension Integration {
                 let leased = try await controller.pool(of: ready.engine)
                 #expect(leased.map(\.pid) == ready.workers.map(\.pid))
                 #expect(leased.allSatisfy { $0.state == "leased" && $0.engine == ready.engine })
+                #expect(leased.allSatisfy { $0.privateBytes ?? 0 > memory / 2 })
                 #expect(try await controller.devices()[0].usedBytes == memory)
                 // It is nobody's model, and no request goes there.
                 #expect(try await controller.model("alpha").engines.isEmpty)

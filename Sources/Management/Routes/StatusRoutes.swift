@@ -15,7 +15,7 @@ struct StatusRoutes {
             return try .json(HealthAnswer(status), status: status.isHealthy ? .ok : .serviceUnavailable)
         }
         router.add(.get, "/workers") { _, _ in
-            let status = await controller.status()
+            let status = await controller.measuredStatus()
             return try .json(WorkerListAnswer(status, slots: slots.slots(in: status)))
         }
         router.add(.get, "/runtimes") { _, _ in

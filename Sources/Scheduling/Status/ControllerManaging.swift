@@ -2,6 +2,8 @@
 /// API. Every call that can fail throws `ControllerError`.
 public protocol ControllerManaging: Sendable {
     func status() async -> ControllerStatus
+    /// The status once the processes of engines that serve were asked again what they own.
+    func measuredStatus() async -> ControllerStatus
     /// Loads the model (any of its names) and answers when it is ready, with its engine.
     func load(_ model: String) async throws -> EngineStatus
     /// Drains the model's engines, ends them, and answers when their memory is back. A model that is not loaded is no error.

@@ -29,15 +29,4 @@ extension ProcessSupervisor {
         let stages = prepared.stages.map { StageTime(stage: $0.stage, milliseconds: $0.milliseconds) }
         await tell(.prepared(id, isLoaded: prepared.weights, stages: stages))
     }
-
-    /// Asks a process what it owns; nil if it does not answer in time.
-    public func memory(of id: ProcessID) async -> ProcessMemory? {
-        guard let connection = processes[id]?.connection,
-            let answer = try? await connection.request(
-                within: answerLimit, { .ping(Ping(id: $0, deadlineMilliseconds: $1)) }),
-            case .pong(let pong) = answer
-        else { return nil }
-        processes[id]?.privateBytes = pong.privateBytes
-        return ProcessMemory(privateBytes: pong.privateBytes, cacheBytes: pong.cacheBytes)
-    }
 }

@@ -34,6 +34,8 @@ struct SupervisedProcess {
     /// Of a worker.
     var reset = ResetPolicy.replace
     var privateBytes: Int?
+    /// When it was last asked for these because somebody looks at them.
+    var refreshedAt: ContinuousClock.Instant?
 
     var name: String { "\(role.rawValue) \(id)" + (watch.map { " (pid \($0.pid))" } ?? "") }
 }

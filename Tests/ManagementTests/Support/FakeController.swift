@@ -22,6 +22,7 @@ struct FakeController: ControllerManaging {
     var currentMetrics = "# TYPE up gauge\nup 1\n"
 
     func status() async -> ControllerStatus { current }
+    func measuredStatus() async -> ControllerStatus { current }
     func events(after id: String?) async throws -> EventReader {
         let reader = try feed.follow(after: id)
         onFollow()

@@ -190,6 +190,26 @@ struct TemplateTests {
 
     // MARK: Memory
 
+    @Test("Whoever looks again at once sees what was answered a moment ago; of one that is silent, what it said last")
+    func looksAreLimited() async throws {
+        try await SupervisorUnderTest.run { under in
+            let (_, _, peer) = try await under.template(id, processes)
+            for look in 1...3 {
+                async let refreshed: Void = under.supervisor.refreshMemory(of: [id, child])
+                if look == 1 {
+                    let ping = try await peer.nextPing()
+                    try await peer.send(.pong(Pong(re: ping.id, progress: 0, privateBytes: 4321)))
+                }
+                // The second look asks nobody, or it would wait here for an answer that does not come.
+                await refreshed
+                #expect(await under.supervisor.snapshot(of: id)?.privateBytes == 4321)
+                if look == 2 { try await Task.sleep(for: ProcessSupervisor.refreshInterval) }
+            }
+            // The third look asked, and was left without an answer.
+            _ = try await peer.nextPing()
+        }
+    }
+
     @Test("A process says what it owns and what its cache has; one that is silent or gone says nothing")
     func memory() async throws {
         try await SupervisorUnderTest.run(answerLimit: .seconds(2)) { under in
