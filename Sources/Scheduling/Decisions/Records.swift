@@ -159,6 +159,8 @@ public struct ModelRecord: Sendable, Equatable {
     public var measuredCloneFootprint: Int?
     /// From the wish for its engine to ready, the last time.
     public var lastStart: Duration?
+    /// Its last start ended because of a worker that did not take its lease, and the next one is for those that waited.
+    var isStartedAgain = false
     /// Engines in a row that died soon after they were ready.
     var quickDeaths = 0
     var waiting: [WaitingRecord] = []

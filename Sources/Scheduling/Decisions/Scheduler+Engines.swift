@@ -73,6 +73,7 @@ extension Scheduler {
         models[engine.model]?.lastStart = now - engine.queuedAt
         models[engine.model]?.lastError = nil
         models[engine.model]?.startsGenerically = false
+        models[engine.model]?.isStartedAgain = false
         if models[engine.model]?.quickDeaths == 0 { models[engine.model]?.backoff.succeeded() }
         actions.append(.publishRoutes)
         for command in engine.loads { actions.append(.completeLoad(command, id)) }
@@ -95,7 +96,7 @@ extension Scheduler {
     mutating func startFailed(_ id: EngineID, _ generation: Generation, reason: String) {
         guard let engine = engines[id], engine.generation == generation else { return }
         if engine.phase == .starting {
-            failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
+            failStart(id, .startFailed(engine.model, reason))
         }
     }
 
@@ -104,6 +105,7 @@ extension Scheduler {
     mutating func failStart(_ id: EngineID, _ error: ControllerError) {
         guard let engine = engines[id], engine.isComing else { return }
         note(endOf: id, error.message)
+        models[engine.model]?.isStartedAgain = false
         let usesTemplate = isStartingFromTemplate(engine)
         if engine.phase == .starting { models[engine.model]?.startsGenerically = engine.template != nil }
         if isReplica(engine) {
@@ -141,7 +143,7 @@ extension Scheduler {
         guard let engine = engines[id] else { return }
         switch engine.phase {
         case .queued, .placing, .starting, .resuming:
-            failStart(id, ControllerError(.startFailed, "'\(engine.model)' could not be started: \(reason)"))
+            failStart(id, .startFailed(engine.model, reason))
         case .ready:
             note(endOf: id, reason)
             let error = ControllerError(.engineDied, "The engine \(id) of '\(engine.model)' died: \(reason)")

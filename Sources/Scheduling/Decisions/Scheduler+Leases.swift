@@ -50,8 +50,22 @@ extension Scheduler {
         case .released where engine.isExternal, .revoked, .reclaimed: stop(id)
         case .released where engine.phase == .suspending && engine.isToPark: break
         case .released: engineDied(id, reason: "its executor gave its workers back")
+        case .notTaken(let reason): leaseNotTaken(id, reason: reason)
         case .broken(let reason): engineDied(id, reason: reason)
         }
+    }
+
+    /// The model has no part in it: the first time in a row, what waits for the engine gets another one, on other workers.
+    private mutating func leaseNotTaken(_ id: EngineID, reason: String) {
+        guard let engine = engines[id], engine.phase == .starting, !isReplica(engine),
+            models[engine.model]?.isStartedAgain == false
+        else { return engineDied(id, reason: reason) }
+        note(endOf: id, reason)
+        models[engine.model]?.isStartedAgain = true
+        models[engine.model]?.lastError = .startFailed(engine.model, reason)
+        models[engine.model]?.loads += engine.loads
+        engines[id]?.loads = []
+        stop(id)
     }
 
     private mutating func leaseReturned(_ id: EngineID, _ generation: Generation) {

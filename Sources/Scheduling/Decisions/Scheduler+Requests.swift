@@ -125,5 +125,8 @@ extension ControllerError {
     }
     static let shuttingDown = ControllerError(
         .shuttingDown, "The controller is shutting down; ask it again once it has been started anew.")
+    static func startFailed(_ model: String, _ reason: String) -> ControllerError {
+        ControllerError(.startFailed, "'\(model)' could not be started: \(reason)")
+    }
     static let engineGone = ControllerError(.engineDied, "The engine that this request named is gone.")
 }

@@ -143,7 +143,7 @@ extension LeaseEnd {
         case .released: .leaseReleased
         case .revoked: .leaseRevoked
         case .reclaimed: .leaseReclaimed
-        case .broken: .leaseBroken
+        case .notTaken, .broken: .leaseBroken
         }
     }
 }

@@ -50,6 +50,8 @@ public enum LeaseEnd: Sendable, Equatable {
     case revoked
     /// The engine ends, and so its executor is not asked.
     case reclaimed
+    /// A worker did not take it, so the executor never had any.
+    case notTaken(reason: String)
     /// A worker or the executor failed: the engine has to be ended.
     case broken(reason: String)
 }
@@ -61,7 +63,7 @@ extension LeaseEnd: CustomStringConvertible {
         case .released: "its executor gave the workers back"
         case .revoked: "the workers were taken back"
         case .reclaimed: "the engine was ended"
-        case .broken(let reason): reason
+        case .notTaken(let reason), .broken(let reason): reason
         }
     }
 }

@@ -50,11 +50,11 @@ extension WorkerPool {
         giveUp(id, of: lease, .declined, reason: "did not take the lease of \(lease.engine): \(reason)")
     }
 
-    /// Retires a leased worker; its lease is broken.
+    /// Retires a worker that did not take its lease.
     mutating func giveUp(_ id: ProcessID, of lease: Lease, _ cause: Retirement.Cause, reason: String) {
         guard let worker = workers[id] else { return }
         retire(id, cause, reason: reason)
-        end(lease, .broken(reason: "\(worker.title(in: lease)) \(reason)"))
+        end(lease, .notTaken(reason: "\(worker.title(in: lease)) \(reason)"))
     }
 
     mutating func revoke(_ engine: EngineID, _ generation: Generation) {

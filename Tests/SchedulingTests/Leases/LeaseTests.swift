@@ -133,7 +133,7 @@ import Testing
         let decided = harness.send(.declined(workers[1], lease.generation, reason: "it is assigned"))
         #expect(harness.retirement(of: workers[1])?.cause == .declined)
         let reason = "its worker 1 of rank 1 (\(workers[1])) did not take the lease of e-1: it is assigned"
-        #expect(decided.ends == [.broken(reason: reason)])
+        #expect(decided.ends == [.notTaken(reason: reason)])
         #expect(decided.reasons == ["the lease of e-1 is over: " + reason])
         #expect(decided.resets == [workers[0]])
     }

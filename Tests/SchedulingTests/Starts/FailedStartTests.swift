@@ -24,6 +24,41 @@ import Testing
         #expect(harness.engine(of: "a") == nil)
     }
 
+    @Test func whereAWorkerDidNotTakeItsLeaseThereIsASecondStart() throws {
+        var harness = Harness(models: [.group("g")], cuda: [4, 4])
+        let request = harness.request("g")
+        let load = harness.load("g")
+        let failed = try harness.inspect("g")
+        let lease = try #require(harness.scheduler.pool.executors[failed]?.lease)
+        harness.send(.lease(.declined(lease.workers[1], lease.generation, reason: "it is frozen")))
+        #expect(harness.outcomes(of: request) == [])
+        #expect(harness.loadFailure(load) == nil)
+        #expect(harness.scheduler.models["g"]?.lastError?.message.hasSuffix("it is frozen") == true)
+        harness.settle()
+
+        let engine = try harness.inspect("g")
+        #expect(engine != failed)
+        _ = try harness.grantWorkers(to: engine)
+        try harness.becomeReady("g")
+        #expect(harness.outcomes(of: request) == [.admitted(engine)])
+        #expect(harness.scheduler.models["g"]?.lastError == nil)
+    }
+
+    @Test func butNoThird() throws {
+        var harness = Harness(models: [.group("g")], cuda: [4, 4])
+        let request = harness.request("g")
+        for _ in 0..<2 {
+            #expect(harness.outcomes(of: request) == [])
+            let engine = try harness.inspect("g")
+            let lease = try #require(harness.scheduler.pool.executors[engine]?.lease)
+            harness.send(.lease(.declined(lease.workers[0], lease.generation, reason: "it is frozen")))
+            harness.settle()
+        }
+        let error = try harness.refusal(of: request)
+        #expect(error.code == .startFailed)
+        #expect(error.message.hasSuffix("did not take the lease of \(EngineID(number: 2)): it is frozen"))
+    }
+
     @Test mutating func theNextRequestTriesAgainAfterAPause() throws {
         _ = harness.request("a")
         let failed = try harness.inspect("a")

@@ -12,7 +12,7 @@ import Testing
     private static let occurrences =
         [
             "lease", "reset", "measure", "welcome", "refuse", "granted", "refused", "done", "failed", "revoke",
-            "released", "revoked", "reclaimed", "broken", "returned",
+            "released", "revoked", "reclaimed", "not taken", "broken", "returned",
         ] + Retirement.Cause.allCases.map(\.rawValue)
 
     @Test(.enabled(if: environment["LEASE_SEED"] == nil))

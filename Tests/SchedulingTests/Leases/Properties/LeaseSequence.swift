@@ -181,6 +181,7 @@ struct LeaseSequence {
         case .ended(_, _, .released): "released"
         case .ended(_, _, .revoked): "revoked"
         case .ended(_, _, .reclaimed): "reclaimed"
+        case .ended(_, _, .notTaken): "not taken"
         case .ended(_, _, .broken): "broken"
         case .returned: "returned"
         }
