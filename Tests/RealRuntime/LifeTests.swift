@@ -8,7 +8,7 @@ extension RealRuntime {
             try await withControllerFolder(RealSetup.controller("alpha", "beta")) { folder in
                 let first = try await folder.start()
                 try await awaitRest(of: first)
-                let foreign = Set(foreignLeftovers())
+                let foreign = RealSetup.foreignLeftovers()
                 let before = try first.openDescriptors()
                 for _ in 0..<3 {
                     for model in ["alpha", "beta"] {
@@ -42,7 +42,7 @@ extension RealRuntime {
                 #expect(try await second.ask("beta").status == 200)
                 try await second.stop()
                 try folder.expectNothingLeft()
-                #expect(Set(foreignLeftovers()).subtracting(foreign).isEmpty)
+                #expect(RealSetup.foreignLeftovers().subtracting(foreign).isEmpty)
             }
         }
 
@@ -57,15 +57,6 @@ extension RealRuntime {
                 return models.allSatisfy { $0.template?.state == "ready" && $0.engines.isEmpty }
                     && idle.count == models.count + 1 && Set(idle.map(\.model)).count == models.count + 1
                     && held == used
-            }
-        }
-
-        /// Where vLLM's own files would be if they were not kept in our folder.
-        private func foreignLeftovers() -> [String] {
-            ["/tmp", "/dev/shm"].flatMap { folder in
-                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-                    .filter { $0.hasPrefix("vllm") || $0.hasPrefix("psm_") || $0.hasPrefix("torch") }
-                    .map { "\(folder)/\($0)" }
             }
         }
 

@@ -24,13 +24,45 @@ enum RealSetup {
 
     /// The demo model under each of the names.
     static func controller(_ names: String...) -> ControllerSetup {
-        let arguments = arguments.merging(["enforce-eager": "true"]) { $1 }
-        let models = names.map {
-            TestModel($0, files: .link(to: model), settings: ["aliases": "[\($0)-alias]"], arguments: arguments)
-        }
-        return ControllerSetup(
+        controller(names.map { demo($0) })
+    }
+
+    /// The demo model.
+    static func demo(_ name: String, settings: [String: String] = [:]) -> TestModel {
+        TestModel(
+            name, files: .link(to: model), settings: ["aliases": "[\(name)-alias]"].merging(settings) { $1 },
+            arguments: arguments.merging(["enforce-eager": "true"]) { $1 })
+    }
+
+    static func controller(_ models: [TestModel]) -> ControllerSetup {
+        ControllerSetup(
             models, settings: ["devices": "auto"], environment: ["HF_HUB_OFFLINE": "1"],
             runtime: ("vllm", "python: \(python)"))
+    }
+
+    /// Makes a small model of random weights, whose heads two workers can share.
+    static func makeDivisibleModel(in folder: String) async throws {
+        let tests = root + "/Runtimes/vllm/tests"
+        let script = """
+            import sys, pathlib
+            sys.path.insert(0, sys.argv[1])
+            import tiny_model
+            tiny_model.make(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+            """
+        let maker = try ChildProcess([python, "-c", script, tests, folder, model])
+        guard try await maker.waitForEnd(atMost: .seconds(300)) == .status(0) else {
+            throw TestFailure("no model: \(maker.errorText)")
+        }
+    }
+
+    /// What is where vLLM's own files would be if they were not kept in our folder.
+    static func foreignLeftovers() -> Set<String> {
+        Set(
+            ["/tmp", "/dev/shm"].flatMap { folder in
+                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+                    .filter { $0.hasPrefix("vllm") || $0.hasPrefix("psm_") || $0.hasPrefix("torch") }
+                    .map { "\(folder)/\($0)" }
+            })
     }
 }
 

@@ -7,17 +7,30 @@ struct StockServer {
     let process: ChildProcess
     let address: String
 
-    static func start() async throws -> StockServer {
+    /// The model in the core, as ours has it.
+    static let inProcess = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+
+    static func start(
+        executor: String = inProcess, environment: [String: String] = [:]
+    ) async throws -> StockServer {
         let port = try freePort()
         let arguments = RealSetup.arguments.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)", $0.value] }
         let process = try ChildProcess(
             [
                 RealSetup.python, "-m", "vllm.entrypoints.openai.api_server", "--model", RealSetup.model,
                 "--served-model-name", model, "--host", "127.0.0.1", "--port", String(port), "--enforce-eager",
-                "--distributed-executor-backend", "vllm.v1.executor.uniproc_executor.UniProcExecutor",
-            ] + arguments, environment: ["HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"])
+                "--distributed-executor-backend", executor,
+            ] + arguments,
+            environment: ["HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"].merging(environment) { $1 })
         _ = try await process.waitForError(containing: "Application startup complete", atMost: .seconds(400))
         return StockServer(process: process, address: "http://127.0.0.1:\(port)")
+    }
+
+    /// One whose workers are of the controller's pool.
+    static func startOnThePool(of folder: ControllerFolder) async throws -> StockServer {
+        try await start(
+            executor: "worker_controller_vllm.remote_executor.RemoteExecutor",
+            environment: ["WORKER_CONTROLLER_SOCKET": folder.runDirectory + "/control.sock"])
     }
 
     /// Its core is a child of its own, and ends with it.
