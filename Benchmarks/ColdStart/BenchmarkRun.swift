@@ -52,11 +52,12 @@ struct BenchmarkRun {
         result.starts = try StartsPart(bed: bed, subject: subject, controller: controller, plan: report.plan)
             .run(&generator)
         result.refill = try RefillPart(controller: controller, model: controller.model(.warm), plan: report.plan).run()
-        var sides = try SideBySide(bed: bed, subject: subject, controller: controller)
+        var sides = try SideBySide(bed: bed, subject: subject, controller: controller, tiers: subject.tiers)
         if subject.answers > 0 { result.answers = try AnswersPart(sides: sides).run() }
         try sides.unloadCold()
-        result.steady = try SteadyPart(sides: sides, plan: report.plan).run(&generator)
-        try sides.stock.end()
+        var steady = SteadyPart(sides: sides, plan: report.plan)
+        result.steady = try steady.run(&generator)
+        try steady.sides.stock.end()
         try controller.end()
     }
 

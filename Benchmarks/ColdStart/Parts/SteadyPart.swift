@@ -60,16 +60,22 @@ struct SteadyPart {
     /// More than one, because the first of random weights may be half a character, which is no text yet.
     private static let questionTokens = 4
 
-    let sides: SideBySide
+    /// After so many, all of them are started anew.
+    static let blocksOfALife = 5
+
+    private(set) var sides: SideBySide
     let plan: Plan
 
-    func run(_ generator: inout SeededGenerator) throws -> Result {
+    mutating func run(_ generator: inout SeededGenerator) throws -> Result {
         var result = Result(tiers: sides.tiers)
         (result.stockThreads, result.threads) = try sides.threads()
-        // The first block is discarded.
-        _ = try block(&generator)
         let most = max(sides.subject.maxBlocks, plan.blocks)
         while result.blocks.count < plan.blocks || !result.isSettled && result.blocks.count < most {
+            if result.blocks.count.isMultiple(of: Self.blocksOfALife) {
+                if !result.blocks.isEmpty { try sides.renew() }
+                // The first block of a life is discarded.
+                _ = try block(&generator)
+            }
             let block = try block(&generator)
             result.blocks.append(block)
             let ours = sides.tiers.compactMap { tier in block.gateway[tier].map { "\(tier) \(Self.describe($0))" } }

@@ -3,16 +3,19 @@ import BenchmarkSupport
 /// A stock server and our engines of the same weights, each started from another tier; all are loaded at the same time, and all but
 /// one idle.
 struct SideBySide {
+    private let bed: TestBed
     let subject: Subject
     let stock: StockServer
     let controller: RunningController
     /// Those whose engines are loaded.
     private(set) var tiers: [StartTier]
 
-    init(bed: TestBed, subject: Subject, controller: RunningController) throws {
+    /// - Parameter tiers: those whose engines are to be loaded.
+    init(bed: TestBed, subject: Subject, controller: RunningController, tiers: [StartTier]) throws {
+        self.bed = bed
         self.subject = subject
         self.controller = controller
-        tiers = subject.tiers
+        self.tiers = tiers
         try controller.settle()
         stock = try StockServer(
             bed.workspace, python: bed.programs.python, model: subject.folder.path,
@@ -28,6 +31,14 @@ struct SideBySide {
             // As stock was asked, so that all have the same in their prefix caches.
             _ = try controller.ask(model)
         }
+    }
+
+    /// The same with new processes, and weights that were loaded anew: where the kernel puts a process's memory makes some percent
+    /// of its speed, for as long as it lives.
+    mutating func renew() throws {
+        try stock.end()
+        for tier in tiers { try controller.management.unload(controller.model(tier)) }
+        self = try SideBySide(bed: bed, subject: subject, controller: controller, tiers: tiers)
     }
 
     /// What a cold start makes is compared in its answers only; its decode speed would cost another third of the time.
