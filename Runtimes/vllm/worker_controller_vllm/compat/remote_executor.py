@@ -22,6 +22,7 @@ from worker_controller_vllm.compat.shared_memory import remove_names, use_anonym
 from worker_controller_vllm.lease_client import PARK, UNPARK, Home, LeaseClient
 from worker_controller_vllm.messages import LeaseGrant
 from worker_controller_vllm.object_stream import pickled
+from worker_controller_vllm.parent_watch import ParentWatch, end_this_process, watch_parent
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.worker_environment import for_workers
 from worker_controller_vllm.worker_group import LET_GO_SECONDS, WorkerGroup
@@ -68,6 +69,7 @@ class RemoteExecutor(MultiprocExecutor):
         self.rpc_broadcast_mq = None
         self._client: LeaseClient | None = None
         self._group: WorkerGroup | None = None
+        self._parent: ParentWatch | None = None
         self._rendezvous = ""
         self._is_shut = False
         self._is_staffing = False
@@ -83,6 +85,8 @@ class RemoteExecutor(MultiprocExecutor):
         if self.device_config.device_type == "cpu":
             wait_in_naps()
         try:
+            if self.home is None:
+                self._parent = watch_parent(self._parent_ended)
             self._client = LeaseClient(self.home, self._revoke)
             self._staff()
         except BaseException:
@@ -114,6 +118,8 @@ class RemoteExecutor(MultiprocExecutor):
         if self._client is not None:
             self._client.release(wait=not self.is_failed)
             self._client.close()
+        if self._parent is not None:
+            self._parent.close()
 
     def _staff(self) -> None:
         """Leases workers and has them load the model."""
@@ -231,6 +237,11 @@ class RemoteExecutor(MultiprocExecutor):
         done()
         self.shutdown()
         self._report_failure()
+
+    def _parent_ended(self, pid: int) -> None:
+        """Whom this engine answered is gone. vLLM's core does not look, and would keep its workers for ever."""
+        logger.error("the process that started this engine (pid %d) has ended; this engine ends", pid)
+        end_this_process()
 
     def _report_failure(self) -> None:
         callback, self.failure_callback = self.failure_callback, None
