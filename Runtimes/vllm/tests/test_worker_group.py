@@ -48,6 +48,17 @@ def test_ranks_are_ready_in_their_order(bench: Bench) -> None:
     assert time.monotonic() - begin < 1
 
 
+@pytest.mark.parametrize(("processes", "came"), [(["p-2"], r"worker p-2 \(rank 0, pid \d+\)"), ([], "nobody")])
+def test_fewer_workers_than_ranks(bench: Bench, processes: list[str], came: str) -> None:
+    """The others ended between the lease and the grant, and are not in it."""
+    group = connect(bench, *processes)
+    with pytest.raises(
+        WorkerError, match=rf"^leased 2 workers, {len(processes)} came \({came}\): the others have ended$"
+    ):
+        group.order([order_of(0), order_of(1)], 5)
+    assert group.let_go(wait=True)
+
+
 def test_a_rank_that_fails_is_named_at_once(bench: Bench) -> None:
     """While the other one is loading still."""
     group = connect(bench, "p-2", "p-3")
