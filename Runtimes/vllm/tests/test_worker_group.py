@@ -172,6 +172,19 @@ def test_whoever_else_listens_there_is_told_nothing(bench: Bench) -> None:
             WorkerGroup.connect(replace(grant, workers=[worker]))
 
 
+def test_a_worker_of_another_user_is_told_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = fork_worker(bench)
+    lease(bench, peer)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "geteuid", lambda: 65534)
+        with pytest.raises(
+            WorkerError, match=f"p-2 .* cannot be reached: a process of user {os.getuid()}, not of 65534"
+        ):
+            WorkerGroup.connect(grant_of(bench, peer))
+    # Had it been told who comes, nobody could come a second time.
+    assert WorkerGroup.connect(grant_of(bench, peer)).let_go(wait=True)
+
+
 def test_a_worker_that_is_gone(bench: Bench) -> None:
     peer = fork_worker(bench)
     grant = grant_of(bench, peer)

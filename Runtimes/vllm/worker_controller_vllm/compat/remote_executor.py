@@ -16,6 +16,7 @@ from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProcHan
 
 from worker_controller_vllm.compat import vllm_version
 from worker_controller_vllm.compat.footprint import footprint_bytes
+from worker_controller_vllm.compat.parallel_shape import check_shape
 from worker_controller_vllm.compat.peers import reduce_with_nccl
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_within
 from worker_controller_vllm.compat.shared_memory import remove_names, use_anonymous_shared_memory
@@ -77,7 +78,7 @@ class RemoteExecutor(MultiprocExecutor):
         self._opening: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self._is_open = False
         self._get_parallel_sizes()
-        _check_shape(self.parallel_config)
+        check_shape(self.parallel_config)
         self._exchange = reduce_with_nccl(self.vllm_config)
         # Read before vLLM changes it: workers that come later get what the first ones got.
         self._config = pickled(self.vllm_config)
@@ -252,15 +253,6 @@ class RemoteExecutor(MultiprocExecutor):
 def of_core(home: Home, report_stage: Callable[[str], None]) -> type[RemoteExecutor]:
     """The executor of one of our own engines."""
     return type("CoreExecutor", (RemoteExecutor,), {"home": home, "report_stage": staticmethod(report_stage)})
-
-
-def _check_shape(parallel: Any) -> None:
-    """Only ranks of one tensor-parallel group are leased."""
-    if parallel.world_size_across_dp != parallel.tensor_parallel_size or parallel.nnodes > 1:
-        raise ValueError(
-            "leased workers make up one tensor-parallel group on this machine: pipeline, data and context parallel "
-            "sizes must be 1"
-        )
 
 
 def _path_of(rendezvous: str) -> str:
