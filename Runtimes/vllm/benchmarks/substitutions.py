@@ -94,6 +94,49 @@ def without_frozen_heap() -> None:
     gc.freeze = nothing
 
 
+def without_model_inspection() -> None:
+    from worker_controller_vllm.compat import config
+
+    config.inspect_models_in_process = nothing
+    # vLLM keeps what it has found of an architecture: here it has never met one.
+    os.environ["VLLM_CACHE_ROOT"] = os.path.join(os.environ["HF_MODULES_CACHE"], "vllm")
+
+
+def without_early_application() -> None:
+    from worker_controller_vllm import application
+
+    async def later(*_: Any) -> None:
+        return None
+
+    application.build_early = later
+
+
+def without_early_sockets() -> None:
+    from worker_controller_vllm.compat import front_end
+
+    front_end.client_addresses = lambda input_socket, output_socket: {
+        "input_address": f"ipc://{input_socket}",
+        "output_address": f"ipc://{output_socket}",
+    }
+
+
+def without_one_arena() -> None:
+    from worker_controller_vllm import environment
+
+    stock = environment.tunables
+
+    def tunables(present: str, huge_pages: bool) -> str:
+        return ":".join(word for word in stock(present, huge_pages).split(":") if "arena_max" not in word)
+
+    environment.tunables = tunables
+
+
+def without_preloaded_modules() -> None:
+    from worker_controller_vllm import vllm_runtime
+
+    vllm_runtime.import_listed = nothing
+
+
 SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "lazy-cache": without_lazy_cache,
     "fast-loading": without_fast_loading,
@@ -106,6 +149,11 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "later-tokenizer": without_later_tokenizer,
     "kernel-overrides": without_kernel_overrides,
     "frozen-heap": without_frozen_heap,
+    "model-inspection": without_model_inspection,
+    "early-application": without_early_application,
+    "early-sockets": without_early_sockets,
+    "one-arena": without_one_arena,
+    "preloaded-modules": without_preloaded_modules,
 }
 
 

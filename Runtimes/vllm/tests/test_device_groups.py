@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from worker_controller_vllm.compat.footprint import footprint_bytes
+from worker_controller_vllm.compat.parallel_shape import OF_ONE, check_shape
 from worker_controller_vllm.compat.peers import reduce_with_nccl
 
 
@@ -30,13 +31,13 @@ def test_ranks_that_see_one_gpu_each_exchange_everything_with_nccl() -> None:
 
 
 @pytest.mark.real
-def test_vllm_has_what_is_switched_off() -> None:
+def test_vllm_has_what_is_switched_off_and_looked_at() -> None:
     from vllm import envs
     from vllm.config import ParallelConfig
     from vllm.config.compilation import PassConfig
 
     assert reduce_with_nccl(config_of("cuda", 2)).keys() <= envs.environment_variables.keys()
-    assert {field.name for field in fields(ParallelConfig)} >= {"disable_custom_all_reduce"}
+    assert {field.name for field in fields(ParallelConfig)} >= {"disable_custom_all_reduce", *OF_ONE}
     assert {field.name for field in fields(PassConfig)} >= {"fuse_allreduce_rms"}
 
 
@@ -52,3 +53,22 @@ def test_where_there_is_one_device_nothing_is_changed(device: str, ranks: int) -
 def test_each_device_has_an_overhead_of_its_own(tmp_path: Path, device: str, ranks: int, overheads: int) -> None:
     (tmp_path / "model.safetensors").write_bytes(bytes(1000))
     assert footprint_bytes(config_of(device, ranks, tmp_path)) == 1100 + ranks * 100 + overheads * (512 << 20)
+
+
+def shape_of(**sizes: int) -> Any:
+    return SimpleNamespace(**{"tensor_parallel_size": 2, **dict.fromkeys(OF_ONE, 1), **sizes})
+
+
+@pytest.mark.parametrize(
+    "name", ["pipeline_parallel_size", "data_parallel_size", "prefill_context_parallel_size", "nnodes"]
+)
+def test_a_group_that_is_more_than_tensor_parallel_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_shape(shape_of(**{name: 3}))
+    group = "leased workers make up one tensor-parallel group on this machine"
+    assert str(caught.value) == f"{group}: {name} is 3, and has to be 1"
+
+
+def test_a_tensor_parallel_group_is_taken() -> None:
+    check_shape(shape_of())
+    check_shape(shape_of(decode_context_parallel_size=2))

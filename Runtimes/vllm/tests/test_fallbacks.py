@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from stand_in import stand_in
 
 from worker_controller_vllm import application, compat
 from worker_controller_vllm.compat import config, core, front_end, zygote
+from worker_controller_vllm.compat.early_repacking import EarlyRepacking
 from worker_controller_vllm.prepared import Prepared
 
 
@@ -100,6 +102,24 @@ def with_another_wrapper(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
     return lambda: core._marking_executor(object, lambda stage: None)
 
 
+def without_plain_linear_layers(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in(patch, "vllm.distributed", get_tensor_model_parallel_world_size=lambda: 1)
+    stand_in(patch, "vllm.model_executor.layers.linear")
+    return watching_a_model(patch, is_cpu=lambda: True, is_zen_cpu=lambda: False)
+
+
+def without_zen_kernels(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in(patch, "vllm.distributed", get_tensor_model_parallel_world_size=lambda: 1)
+    stand_in(patch, "vllm.model_executor.layers.linear", UnquantizedLinearMethod=object)
+    return watching_a_model(patch, is_cpu=lambda: True)
+
+
+def watching_a_model(patch: pytest.MonkeyPatch, **platform: Any) -> Callable[[], Any]:
+    stand_in(patch, "vllm.platforms", current_platform=types.SimpleNamespace(**platform))
+    early = EarlyRepacking(submit=lambda work: work(), repack=lambda layer, remove_weight: None, threads=1)
+    return lambda: early.watch(torch.nn.Linear(2, 2))
+
+
 def without_kernel_overrides(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
     stand_in(patch, "vllm.platforms", current_platform=types.SimpleNamespace())
     return zygote.register_kernel_overrides_once
@@ -120,6 +140,8 @@ def without_kernel_overrides(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
         (without_tokenizer_loading, "loading the core's tokenizer on first use"),
         (with_another_manager, "loading the core's tokenizer on first use"),
         (with_another_wrapper, "telling the stages attach and load apart"),
+        (without_plain_linear_layers, "repacking matrices while others are read"),
+        (without_zen_kernels, "repacking matrices while others are read"),
         (without_kernel_overrides, "registering kernel overrides once"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -1,7 +1,9 @@
 """An executor's word with the controller."""
 
 import os
+import queue
 import threading
+import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -159,6 +161,38 @@ def test_a_request_that_nobody_answers_ends(desk: Desk, monkeypatch: pytest.Monk
     assert client.grant is None
 
 
+def test_a_grant_at_the_last_moment_is_held(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes when the wait for it is over, and nobody has said so yet."""
+    came = threading.Event()
+
+    class Inbox(queue.SimpleQueue):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            assert came.wait(10)
+            raise queue.Empty
+
+    monkeypatch.setattr(lease_client, "queue", types.SimpleNamespace(SimpleQueue=Inbox, Empty=queue.Empty))
+    client = desk.client()
+    future = desk.run(client.request, FIELDS, 0.1)
+    desk.grant(desk.asked("lease.request"))
+    desk.controller.ask(desk.peer, "ping")  # Answered after the grant was taken in.
+    came.set()
+    assert desk.result(future) is client.grant is not None
+    assert desk.peer.events("lease.release") == []
+
+
+def test_a_request_that_is_not_understood_ends_at_once(desk: Desk) -> None:
+    client = desk.client()
+    future = desk.run(client.request, FIELDS)
+    request = desk.asked("lease.request")
+    desk.peer.send({"type": "error", "reason": "of no request"})
+    desk.controller.ask(desk.peer, "ping")
+    assert not future.done()
+    desk.peer.answer("error", request, reason="unknown type 'lease.request'")
+    with pytest.raises(LeaseError, match=r"gives no workers: unknown type 'lease\.request'$"):
+        desk.result(future)
+    assert desk.peer.events("error") == [] and client.grant is None
+
+
 def test_workers_are_given_back_once(desk: Desk) -> None:
     client = desk.client()
     desk.lease(client)
@@ -190,6 +224,15 @@ def test_a_revocation_is_done_when_the_workers_are_let_go(desk: Desk) -> None:
     (done,) = desk.revoked
     done()
     assert desk.controller.wait("done", lambda: desk.peer.answer_to(request))["type"] == "done"
+
+
+def test_a_revocation_may_follow_its_grant_at_once(desk: Desk) -> None:
+    client = desk.client()
+    future = desk.run(client.request, FIELDS)
+    desk.grant(desk.asked("lease.request"))
+    desk.peer.request("lease.revoke", engine="e-3", generation=GENERATION)
+    desk.controller.wait("revoke", lambda: desk.revoked)
+    assert desk.result(future).engine == "e-3" and client.grant is None
 
 
 @pytest.mark.parametrize("engine", ["e-3", "e-4"])

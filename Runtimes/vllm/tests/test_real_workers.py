@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import tiny_model
+from bench import alive
 from conftest import MODEL
 from lease_desk import Held, LeaseDesk, descriptors_of
 from real_runtime import ARGUMENTS, STAGES, Engine, Member, RealRuntime, call, post, stream
@@ -106,6 +107,54 @@ class UserScript:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(30)
+
+
+class UserServer:
+    """vLLM's own server in a process of its own, with leased workers and the demo model."""
+
+    def __init__(self, desk: LeaseDesk, folder: Path) -> None:
+        self._desk = desk
+        self._log = folder / "server.log"
+        self._socket = Path(tempfile.mkdtemp(prefix="wc-")) / "s"
+        words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in EXACT.items()]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--model={MODEL}"]
+                + [f"--uds={self._socket}", "--served-model-name=m"]
+                + [f"--distributed-executor-backend={REMOTE_EXECUTOR}", *words],
+                env={**os.environ, "HF_HUB_OFFLINE": "1", **executor_environment(desk.runtime)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait_until_ready(self) -> Engine:
+        """The engine, as one of ours is asked."""
+
+        def serves() -> bool:
+            assert not self.has_ended(), self.output[-3000:]
+            try:
+                return call(self._socket, "GET", "/health")[0] == 200
+            except OSError:
+                return False
+
+        self._desk.wait("server", serves, 240)
+        return Engine("m", self._socket, *([self._desk.workers[0]] * 2), self._socket, self._socket)
+
+    def end(self) -> None:
+        """Ends all of its processes, also those that outlived the first."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # All have ended.
+        self.process.wait(30)
 
 
 def start(desk: LeaseDesk, path: Path, workers: int, source: Member | None = None, **arguments: Any) -> Engine:
@@ -319,42 +368,41 @@ def test_an_unmodified_script_of_a_user(
 
 
 def test_an_unmodified_server_of_a_user(desk: LeaseDesk, stock: dict[Path, list[list[int]]], tmp_path: Path) -> None:
-    path = Path(tempfile.mkdtemp(prefix="wc-")) / "s"
-    words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in EXACT.items()]
-    log = (tmp_path / "server.log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--model={MODEL}", f"--uds={path}"]
-        + ["--served-model-name=m", f"--distributed-executor-backend={REMOTE_EXECUTOR}", *words],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **executor_environment(desk.runtime)},
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    server = UserServer(desk, tmp_path)
     try:
-
-        def serves() -> bool:
-            assert server.poll() is None, (tmp_path / "server.log").read_text()[-3000:]
-            try:
-                return call(path, "GET", "/health")[0] == 200
-            except OSError:
-                return False
-
-        desk.wait("server", serves, 240)
-        engine = Engine("m", path, *([desk.workers[0]] * 2), path, path)
-        assert answers_of(engine) == stock[MODEL]
+        assert answers_of(server.wait_until_ready()) == stock[MODEL]
         # The controller takes its workers back: vLLM then ends in its own way.
         (held,) = desk.leases
         revoke = held.executor.request("lease.revoke", engine=held.engine, generation=held.generation)
         answer = desk.wait("revoked", lambda: held.executor.answer_to(revoke), 20)
         assert answer["type"] == "done"
         assert [reset["type"] for reset in desk.reset(held)] == ["done"]
-        desk.wait("end of the server", lambda: server.poll() is not None, 60)
-        assert "the controller takes the workers back" in (tmp_path / "server.log").read_text()
+        desk.wait("end of the server", server.has_ended, 60)
+        assert "the controller takes the workers back" in server.output
     finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait(30)
-        log.close()
+        server.end()
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
+def test_a_killed_server_of_a_user_frees_its_worker(desk: LeaseDesk, tmp_path: Path, is_busy: bool) -> None:
+    """The server alone: vLLM's engine core, which has the lease, is another process, and would live on."""
+    server = UserServer(desk, tmp_path)
+    try:
+        engine = server.wait_until_ready()
+        (held,) = desk.leases
+        core = held.executor.hello["pid"]
+        assert core != server.process.pid
+        chunks = stream(engine.socket, "m", "A very long story:", 400, ignore_eos=True)
+        if is_busy:
+            next(chunks)
+        server.process.kill()
+        assert wait_until_left(desk, held) < 5
+        desk.wait("end of the core", lambda: not alive(core), 10)
+        assert held.released_at is not None and held.executor.closed
+        assert f"the process that started this engine (pid {server.process.pid}) has ended" in server.output
+        assert [reset["type"] for reset in desk.reset(held)] == ["done"]
+    finally:
+        server.end()
 
 
 def test_a_user_is_told_why_there_are_no_workers(desk: LeaseDesk) -> None:

@@ -128,6 +128,21 @@ def test_another_process_is_not_even_listened_to(bench: Bench) -> None:
     assert attach(bench)[1] == {"type": "attached"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_not_even_listened_to(bench: Bench) -> None:
+    """Also where the socket's folder and mode would let it in."""
+    lease(bench, fork_worker(bench))
+    os.chmod(bench.run_directory, 0o711)
+    os.chmod(socket_of(bench, "p-2"), 0o666)
+    script = (
+        "import os,socket,sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+        "c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); sys.stdout.buffer.write(c.recv(4096))"
+    )
+    stranger = subprocess.run([sys.executable, "-c", script, socket_of(bench, "p-2")], capture_output=True, timeout=20)
+    assert json.loads(stranger.stdout[4:]) == {"type": "refused", "reason": "a process of user 65534, not of 0"}
+    assert attach(bench)[1] == {"type": "attached"}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -48,6 +48,17 @@ def test_ranks_are_ready_in_their_order(bench: Bench) -> None:
     assert time.monotonic() - begin < 1
 
 
+@pytest.mark.parametrize(("processes", "came"), [(["p-2"], r"worker p-2 \(rank 0, pid \d+\)"), ([], "nobody")])
+def test_fewer_workers_than_ranks(bench: Bench, processes: list[str], came: str) -> None:
+    """The others ended between the lease and the grant, and are not in it."""
+    group = connect(bench, *processes)
+    with pytest.raises(
+        WorkerError, match=rf"^leased 2 workers, {len(processes)} came \({came}\): the others have ended$"
+    ):
+        group.order([order_of(0), order_of(1)], 5)
+    assert group.let_go(wait=True)
+
+
 def test_a_rank_that_fails_is_named_at_once(bench: Bench) -> None:
     """While the other one is loading still."""
     group = connect(bench, "p-2", "p-3")
@@ -159,6 +170,19 @@ def test_whoever_else_listens_there_is_told_nothing(bench: Bench) -> None:
         worker = replace(grant.workers[0], socket=path)
         with pytest.raises(WorkerError, match=f"process {os.getpid()} listens at {path}"):
             WorkerGroup.connect(replace(grant, workers=[worker]))
+
+
+def test_a_worker_of_another_user_is_told_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = fork_worker(bench)
+    lease(bench, peer)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "geteuid", lambda: 65534)
+        with pytest.raises(
+            WorkerError, match=f"p-2 .* cannot be reached: a process of user {os.getuid()}, not of 65534"
+        ):
+            WorkerGroup.connect(grant_of(bench, peer))
+    # Had it been told who comes, nobody could come a second time.
+    assert WorkerGroup.connect(grant_of(bench, peer)).let_go(wait=True)
 
 
 def test_a_worker_that_is_gone(bench: Bench) -> None:

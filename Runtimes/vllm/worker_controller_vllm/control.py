@@ -89,13 +89,21 @@ class ControlLoop:
     """The control connection and the loop that drives it.
 
     `hello` makes the present `hello` for a given request id. `handle` gets each message; it answers with `send`.
+    `on_error` gets what the controller did not understand, for those who ask something and wait.
     Messages without `re` are *events*: they wait while no controller is there. Answers belong to their connection.
     """
 
-    def __init__(self, identity: Identity, hello: Callable[[int], Hello], handle: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        hello: Callable[[int], Hello],
+        handle: Callable[[Message], None],
+        on_error: Callable[[Error], None] | None = None,
+    ) -> None:
         self._identity = identity
         self._hello = hello
         self._handle = handle
+        self._on_error = on_error
         self._orphan_timeout = identity.orphan_timeout_seconds
         self._alone_since = time.monotonic()
         self._next_dial = 0.0
@@ -282,6 +290,8 @@ class ControlLoop:
             self.finish(EXIT_REFUSED)
         elif isinstance(message, Error):
             logger.warning("the controller did not understand: %s", message.reason)
+            if self._on_error is not None:
+                self._on_error(message)
         else:
             self._handle(message)
 

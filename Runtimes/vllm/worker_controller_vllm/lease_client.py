@@ -88,7 +88,7 @@ class LeaseClient:
         self._ended: str | None = None
         if home is None:
             _look_for(self._identity.control)
-        self._control = ControlLoop(self._identity, self._hello, self._handle)
+        self._control = ControlLoop(self._identity, self._hello, self._handle, self._answered)
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
 
@@ -103,8 +103,6 @@ class LeaseClient:
         answer = self._ask(lambda number: LeaseRequest(id=number, deadline_ms=seconds * 1000, **fields), seconds)
         if not isinstance(answer, LeaseGrant):
             raise LeaseError(f"the controller at {self._identity.control} gives no workers: {_reason(answer)}")
-        with self._lock:
-            self._grant = answer
         return answer
 
     def release(self, wait: bool = True) -> None:
@@ -142,10 +140,14 @@ class LeaseClient:
             self._send(make(number))
             return inbox.get(timeout=seconds + _GRACE_SECONDS)
         except queue.Empty:
-            return f"it did not answer within {seconds:g} s"
+            pass
         finally:
-            with self._lock:
+            with self._lock:  # What comes from now on finds nobody (`_answered`).
                 self._answers.pop(number, None)
+        try:
+            return inbox.get_nowait()  # It came since the last look.
+        except queue.Empty:
+            return f"it did not answer within {seconds:g} s"
 
     def _hello(self, request: int) -> Hello:
         home = self._home
@@ -159,13 +161,7 @@ class LeaseClient:
 
     def _handle(self, message: Message) -> None:
         if isinstance(message, LeaseGrant | LeaseRefused | Done | Failed):
-            with self._lock:
-                inbox = self._answers.get(message.re)
-            if inbox is not None:
-                inbox.put(message)
-            elif isinstance(message, LeaseGrant):  # For a request that was given up.
-                number = next(self._numbers)
-                self._send(LeaseRelease(id=number, engine=message.engine, generation=message.generation))
+            self._answered(message)
         elif isinstance(message, LeaseRevoke):
             self._revoke(message)
         elif isinstance(message, Ping):
@@ -173,6 +169,18 @@ class LeaseClient:
         else:
             reason = f"an {ROLE} does not take '{message.TYPE}'"
             self._send(Error(re=getattr(message, "id", None), reason=reason))
+
+    def _answered(self, answer: LeaseGrant | LeaseRefused | Done | Failed | Error) -> None:
+        """Gives an answer to who waits for it. From here on a grant is held, or is given back."""
+        with self._lock:
+            inbox = None if answer.re is None else self._answers.pop(answer.re, None)
+            if inbox is not None:
+                inbox.put(answer)
+                if isinstance(answer, LeaseGrant):
+                    self._grant = answer
+        if inbox is None and isinstance(answer, LeaseGrant):  # For a request that was given up.
+            number = next(self._numbers)
+            self._send(LeaseRelease(id=number, engine=answer.engine, generation=answer.generation))
 
     def _revoke(self, order: LeaseRevoke) -> None:
         with self._lock:

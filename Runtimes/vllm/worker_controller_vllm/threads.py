@@ -10,9 +10,10 @@ _LIMIT = "OMP_NUM_THREADS"
 
 
 def use_threads(cores: Sequence[int], environment: Mapping[str, str] | None = None) -> None:
-    """One thread for each of the picked processors; one for each physical core where none was picked.
+    """One thread for each physical core that this process may use; for each of `cores` where these are fewer.
 
-    For the computations that the calling thread starts, which goes to those processors. No more than the
+    The controller gives a process its device's processors at birth, so that an engine's are fewer only where ranks
+    split them. For the computations that the calling thread starts, which goes to those processors. No more than the
     `OMP_NUM_THREADS` of `environment` or else of this process, which counts in stock vLLM too.
     """
     allowed = os.sched_getaffinity(0)

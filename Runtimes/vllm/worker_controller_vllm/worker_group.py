@@ -68,6 +68,10 @@ class WorkerGroup:
 
     def order(self, orders: Sequence[RankOrder], seconds: float) -> None:
         """Tells each worker its rank. Raises `WorkerError`."""
+        if len(self.members) != len(orders):
+            # The controller leaves out those whose processes have ended since.
+            came = ", ".join(map(str, self.members)) or "nobody"
+            raise WorkerError(f"leased {len(orders)} workers, {len(self.members)} came ({came}): the others have ended")
         for member, order in zip(self.members, orders, strict=True):
             try:
                 send_object(member.connection, order, seconds)

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from worker_controller_vllm.compat import fallback
+
 # So many matrices may wait for a thread, for each thread: they bound what is staged.
 _AHEAD = 3
 
@@ -34,13 +36,17 @@ class EarlyRepacking:
 
     def watch(self, model: torch.nn.Module) -> None:
         """Counts what is loaded into the plain linear layers of `model` from now on."""
-        from vllm.distributed import get_tensor_model_parallel_world_size
-        from vllm.model_executor.layers.linear import UnquantizedLinearMethod
-        from vllm.platforms import current_platform
+        try:
+            from vllm.distributed import get_tensor_model_parallel_world_size
+            from vllm.model_executor.layers.linear import UnquantizedLinearMethod
+            from vllm.platforms import current_platform
 
-        # With several ranks, more is loaded than what is kept of it. Zen's kernels may go on using the matrix itself.
-        if not current_platform.is_cpu() or current_platform.is_zen_cpu() or get_tensor_model_parallel_world_size() > 1:
-            return
+            # With several ranks, more is loaded than what is kept of it. Zen's kernels may go on using the matrix.
+            is_possible = current_platform.is_cpu() and not current_platform.is_zen_cpu()
+            if not is_possible or get_tensor_model_parallel_world_size() > 1:
+                return
+        except (ImportError, AttributeError) as error:
+            return fallback("repacking matrices while others are read", error)
         for layer in model.modules():
             is_plain = type(getattr(layer, "quant_method", None)) is UnquantizedLinearMethod
             # The second is set where a layer's matrix is used as it is.

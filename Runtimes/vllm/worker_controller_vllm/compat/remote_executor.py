@@ -16,12 +16,14 @@ from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProcHan
 
 from worker_controller_vllm.compat import vllm_version
 from worker_controller_vllm.compat.footprint import footprint_bytes
+from worker_controller_vllm.compat.parallel_shape import check_shape
 from worker_controller_vllm.compat.peers import reduce_with_nccl
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_within
 from worker_controller_vllm.compat.shared_memory import remove_names, use_anonymous_shared_memory
 from worker_controller_vllm.lease_client import PARK, UNPARK, Home, LeaseClient
 from worker_controller_vllm.messages import LeaseGrant
 from worker_controller_vllm.object_stream import pickled
+from worker_controller_vllm.parent_watch import ParentWatch, end_this_process, watch_parent
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.worker_environment import for_workers
 from worker_controller_vllm.worker_group import LET_GO_SECONDS, WorkerGroup
@@ -68,6 +70,7 @@ class RemoteExecutor(MultiprocExecutor):
         self.rpc_broadcast_mq = None
         self._client: LeaseClient | None = None
         self._group: WorkerGroup | None = None
+        self._parent: ParentWatch | None = None
         self._rendezvous = ""
         self._is_shut = False
         self._is_staffing = False
@@ -75,7 +78,7 @@ class RemoteExecutor(MultiprocExecutor):
         self._opening: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self._is_open = False
         self._get_parallel_sizes()
-        _check_shape(self.parallel_config)
+        check_shape(self.parallel_config)
         self._exchange = reduce_with_nccl(self.vllm_config)
         # Read before vLLM changes it: workers that come later get what the first ones got.
         self._config = pickled(self.vllm_config)
@@ -83,6 +86,8 @@ class RemoteExecutor(MultiprocExecutor):
         if self.device_config.device_type == "cpu":
             wait_in_naps()
         try:
+            if self.home is None:
+                self._parent = watch_parent(self._parent_ended)
             self._client = LeaseClient(self.home, self._revoke)
             self._staff()
         except BaseException:
@@ -114,6 +119,8 @@ class RemoteExecutor(MultiprocExecutor):
         if self._client is not None:
             self._client.release(wait=not self.is_failed)
             self._client.close()
+        if self._parent is not None:
+            self._parent.close()
 
     def _staff(self) -> None:
         """Leases workers and has them load the model."""
@@ -232,6 +239,11 @@ class RemoteExecutor(MultiprocExecutor):
         self.shutdown()
         self._report_failure()
 
+    def _parent_ended(self, pid: int) -> None:
+        """Whom this engine answered is gone. vLLM's core does not look, and would keep its workers for ever."""
+        logger.error("the process that started this engine (pid %d) has ended; this engine ends", pid)
+        end_this_process()
+
     def _report_failure(self) -> None:
         callback, self.failure_callback = self.failure_callback, None
         if callback is not None:
@@ -241,15 +253,6 @@ class RemoteExecutor(MultiprocExecutor):
 def of_core(home: Home, report_stage: Callable[[str], None]) -> type[RemoteExecutor]:
     """The executor of one of our own engines."""
     return type("CoreExecutor", (RemoteExecutor,), {"home": home, "report_stage": staticmethod(report_stage)})
-
-
-def _check_shape(parallel: Any) -> None:
-    """Only ranks of one tensor-parallel group are leased."""
-    if parallel.world_size_across_dp != parallel.tensor_parallel_size or parallel.nnodes > 1:
-        raise ValueError(
-            "leased workers make up one tensor-parallel group on this machine: pipeline, data and context parallel "
-            "sizes must be 1"
-        )
 
 
 def _path_of(rendezvous: str) -> str:
