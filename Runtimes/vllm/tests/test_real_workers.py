@@ -421,16 +421,19 @@ def test_a_user_is_told_why_there_are_no_workers(desk: LeaseDesk) -> None:
 def test_a_killed_user_frees_the_workers(desk: LeaseDesk, tiny: Path) -> None:
     """In the middle of its steps; nothing of it can tell anybody."""
     environment = executor_environment(desk.runtime, VLLM_ENABLE_V1_MULTIPROCESSING="0")
-    script = UserScript(tiny, REMOTE_EXECUTOR, 2, 480, environment)
-    try:
-        desk.wait("script", script.is_ready, 120)
-        progress = desk.runtime.controller.ask(desk.workers[0].peer, "ping")["progress"]
-        desk.wait(
-            "steps", lambda: desk.runtime.controller.ask(desk.workers[0].peer, "ping")["progress"] > progress + 20
-        )
-    finally:
-        script.end()
-    assert wait_until_left(desk, desk.leases[0]) < 5
+    with tempfile.TemporaryDirectory(prefix="wc-") as temporary:
+        script = UserScript(tiny, REMOTE_EXECUTOR, 2, 480, {**environment, "TMPDIR": temporary})
+        try:
+            desk.wait("script", script.is_ready, 120)
+            progress = desk.runtime.controller.ask(desk.workers[0].peer, "ping")["progress"]
+            desk.wait(
+                "steps", lambda: desk.runtime.controller.ask(desk.workers[0].peer, "ping")["progress"] > progress + 20
+            )
+        finally:
+            script.end()
+        assert wait_until_left(desk, desk.leases[0]) < 5
+        # Where the ranks found each other is taken away by those that live.
+        assert not [name for name in os.listdir(temporary) if not is_socket_of_vllm(name)]
     assert desk.leases[0].executor.closed
 
 

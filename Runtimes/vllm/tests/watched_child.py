@@ -21,13 +21,13 @@ def say(*words: object) -> None:
 
 
 def on_signal(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
     say("ends on", signal.Signals(number).name)
     sys.exit(0)
 
 
 def on_end(pid: int) -> None:
     say("parent", pid, "ended")
-    parent_watch.end_this_process()
 
 
 def wait_for_parents_end() -> None:

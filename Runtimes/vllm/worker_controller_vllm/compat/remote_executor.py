@@ -10,20 +10,19 @@ from typing import Any, ClassVar
 from vllm import envs
 from vllm.distributed.device_communicators.shm_broadcast import MessageQueue
 from vllm.logger import init_logger
-from vllm.utils.network_utils import get_file_store_init_method
 from vllm.utils.torch_utils import set_torch_threads_for_runtime
 from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProcHandle
 
-from worker_controller_vllm.compat import vllm_version
+from worker_controller_vllm.compat import rendezvous, vllm_version
 from worker_controller_vllm.compat.footprint import footprint_bytes
 from worker_controller_vllm.compat.parallel_shape import check_shape
 from worker_controller_vllm.compat.peers import reduce_with_nccl
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_within
-from worker_controller_vllm.compat.shared_memory import remove_names, use_anonymous_shared_memory
+from worker_controller_vllm.compat.shared_memory import use_anonymous_shared_memory
 from worker_controller_vllm.lease_client import PARK, UNPARK, Home, LeaseClient
 from worker_controller_vllm.messages import LeaseGrant
 from worker_controller_vllm.object_stream import pickled
-from worker_controller_vllm.parent_watch import ParentWatch, end_this_process, watch_parent
+from worker_controller_vllm.parent_watch import ParentWatch, watch_parent
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.worker_environment import for_workers
 from worker_controller_vllm.worker_group import LET_GO_SECONDS, WorkerGroup
@@ -147,7 +146,7 @@ class RemoteExecutor(MultiprocExecutor):
 
     def _employ(self, grant: LeaseGrant) -> None:
         self.shutting_down = False
-        self._rendezvous = get_file_store_init_method()
+        self._rendezvous = rendezvous.new()
         self._group = group = WorkerGroup.connect(grant)
         if self.is_failed:
             group.hang_up()
@@ -178,7 +177,7 @@ class RemoteExecutor(MultiprocExecutor):
             rendezvous=self._rendezvous,
             steps=self.rpc_broadcast_mq.export_handle(),
             is_driver=self._is_driver_worker(rank),
-            lock=f"{_path_of(self._rendezvous)}.lock",
+            lock=rendezvous.lock_of(self._rendezvous),
         )
 
     def _let_workers_go(self, wait: bool) -> None:
@@ -192,7 +191,7 @@ class RemoteExecutor(MultiprocExecutor):
         if group is not None:
             group.let_go(wait)
         super().shutdown()
-        _remove_files(self._rendezvous)
+        rendezvous.remove(self._rendezvous)
 
     def _park(self) -> list[None]:
         if self._group is None:
@@ -242,7 +241,6 @@ class RemoteExecutor(MultiprocExecutor):
     def _parent_ended(self, pid: int) -> None:
         """Whom this engine answered is gone. vLLM's core does not look, and would keep its workers for ever."""
         logger.error("the process that started this engine (pid %d) has ended; this engine ends", pid)
-        end_this_process()
 
     def _report_failure(self) -> None:
         callback, self.failure_callback = self.failure_callback, None
@@ -253,20 +251,3 @@ class RemoteExecutor(MultiprocExecutor):
 def of_core(home: Home, report_stage: Callable[[str], None]) -> type[RemoteExecutor]:
     """The executor of one of our own engines."""
     return type("CoreExecutor", (RemoteExecutor,), {"home": home, "report_stage": staticmethod(report_stage)})
-
-
-def _path_of(rendezvous: str) -> str:
-    return rendezvous.removeprefix("file://")
-
-
-def _remove_files(rendezvous: str) -> None:
-    """What the ranks of a group found each other by."""
-    if not rendezvous:
-        return
-    path = _path_of(rendezvous)
-    for name in (path, f"{path}.lock"):
-        try:
-            os.unlink(name)
-        except FileNotFoundError:
-            pass
-    remove_names(os.path.basename(path))

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from worker_controller_vllm.compat import fallback
+from worker_controller_vllm.compat import fallback, rendezvous
 from worker_controller_vllm.compat.cache import LazyCache
 from worker_controller_vllm.compat.config import inspect_models_in_process, name_process
 from worker_controller_vllm.compat.device import attach_device, device_bytes
@@ -64,6 +64,7 @@ class VllmWorkers:
         self._worker: Any = None
         self._cache = LazyCache()
         self._leftovers: Leftovers | None = None
+        self._rendezvous = ""
 
     def attach(self, device: str) -> None:
         """Brings up the device, and what needs no model."""
@@ -90,6 +91,7 @@ class VllmWorkers:
         from vllm.v1.executor import multiproc_executor
 
         self._leftovers = leftovers = Leftovers()
+        self._rendezvous = order.rendezvous
         os.environ.update(order.environment)
         config = pickle.loads(order.config)
         leftovers.expect(config)
@@ -124,11 +126,14 @@ class VllmWorkers:
         self._cache = LazyCache()
         if leftovers is None:
             return  # The executor went before it said what it wanted.
-        with leftovers.kept_frozen(self._device):
-            if worker is not None:
-                worker.shutdown()
-            del worker
-            leftovers.remove()
+        try:
+            with leftovers.kept_frozen(self._device):
+                if worker is not None:
+                    worker.shutdown()
+                del worker
+                leftovers.remove()
+        finally:
+            rendezvous.remove(self._rendezvous)
         leftovers.check()
 
 
