@@ -114,6 +114,7 @@ let package = Package(
             name: "SupervisionTests",
             dependencies: [
                 "Supervision", "ControlProtocol", "CPlatform", nio("NIOConcurrencyHelpers"), nio("NIOPosix"), logging,
+                .product(name: "InMemoryLogging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -133,7 +134,8 @@ let package = Package(
             name: "IntegrationTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],
             path: "Tests/Integration", swiftSettings: settings),
         .testTarget(
-            name: "FaultTests", dependencies: ["TestSupport", "worker-controller", "simulated-runtime"],
+            name: "FaultTests",
+            dependencies: ["TestSupport", "BenchmarkSupport", "worker-controller", "simulated-runtime"],
             path: "Tests/Faults", swiftSettings: settings),
         .testTarget(
             name: "RealRuntimeTests", dependencies: ["TestSupport", "worker-controller", httpClient, nio("NIOCore")],

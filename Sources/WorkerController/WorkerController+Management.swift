@@ -194,7 +194,7 @@ extension WorkerController: ControllerManaging {
         WorkerStatus(
             id: process.id.description, role: process.role, runtime: process.runtime.description,
             device: worker.device.description, pid: snapshot?.pid, state: worker.state.word,
-            engine: worker.lease?.engine.description, privateBytes: snapshot?.privateBytes,
+            engine: worker.lease.map { publicID(of: $0.engine) }, privateBytes: snapshot?.privateBytes,
             ageSeconds: snapshot?.ageSeconds ?? 0, slot: worker.slot, timesUsed: worker.leaseCount)
     }
 

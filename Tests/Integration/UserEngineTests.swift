@@ -61,11 +61,15 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ["hello", "request", "grant", "attach", "ready"])
+        @Test(arguments: ["hello", "request", "grant", "attach", "load", "kv_cache", "ready", "step"])
         func isTakenBackWhereverItDies(_ stage: String) async throws {
+            // So long that it is not over when the executor dies in it.
+            let arguments = ["load": #"{"sim-load-ms": 60000}"#, "kv_cache": #"{"sim-kv-cache-ms": 60000}"#]
             try await withController(.init([.remote("alpha")], templates: false)) { controller in
                 let alpha = try await controller.load("alpha")
-                let executor = try UserExecutor(controller.folder, workers: 2, options: ["--die-at", stage])
+                let executor = try UserExecutor(
+                    controller.folder, workers: 2,
+                    options: ["--die-at", stage, "--arguments", arguments[stage] ?? "{}"])
                 #expect(try await executor.process.waitForEnd() == .signal(Int(SIGKILL)))
                 try await controller.expectOnly([alpha.id])
                 // And the next one gets them.

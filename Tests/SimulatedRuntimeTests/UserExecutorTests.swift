@@ -161,7 +161,7 @@ extension SimulatedRuntimeTests {
             for process in ["p-21", "p-22"] { try runtime.reset(process) }
         }
 
-        @Test(arguments: ["hello", "request", "grant", "attach", "ready"])
+        @Test(arguments: ["hello", "request", "grant", "attach", "load", "kv_cache", "ready", "step"])
         func itMayDieAtEachStage(_ stage: String) throws {
             let runtime = try RuntimeUnderTest()
             let workers = try runtime.workers("p-21", "p-22").map(\.leased)
@@ -178,7 +178,7 @@ extension SimulatedRuntimeTests {
                 }
             }
             #expect(try executor.end() == 256 + 9)
-            if stage == "ready" { #expect(try executor.ready().workers == workers) }
+            if ["ready", "step"].contains(stage) { #expect(try executor.ready().workers == workers) }
             try runtime.controller.awaitEnd(of: Self.name)
             // Whatever it had of them, they are clean afterwards.
             for process in ["p-21", "p-22"] { try runtime.reset(process) }

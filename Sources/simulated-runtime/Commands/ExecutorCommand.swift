@@ -11,8 +11,8 @@ struct ExecutorCommand: ParsableCommand {
         abstract: "Lease workers as a vLLM does that a user started.",
         discussion: """
             Writes one line of JSON to its output when all ranks are ready: engine, generation, workers, lease_ms (request to
-            grant) and ready_ms; or {"refused": REASON}. Then it holds the workers until SIGTERM, or the end of its input, or
-            for --hold-ms, releases them and ends.
+            grant) and ready_ms; or {"refused": REASON}. Then it does one step, holds the workers until SIGTERM, or the end of
+            its input, or for --hold-ms, releases them and ends.
 
             Exit statuses: 0 released; 1 failed; 4 refused by the controller; 6 no workers; 7 a worker ended; 8 the workers
             were taken away. With --die-at it dies of SIGKILL, and releases nothing.

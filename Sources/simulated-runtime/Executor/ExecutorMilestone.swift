@@ -8,6 +8,12 @@ enum ExecutorMilestone: String, CaseIterable, Sendable {
     case grant
     /// It is attached to the first rank.
     case attach
+    /// It has told a rank to load its part.
+    case load
+    /// It has told a rank to make its KV cache.
+    case keyValueCache = "kv_cache"
     /// All ranks have loaded their parts.
     case ready
+    /// It has told a rank to do a step.
+    case step
 }

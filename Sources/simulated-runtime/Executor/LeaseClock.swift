@@ -15,7 +15,7 @@ final class LeaseClock: Sendable {
             switch milestone {
             case .request: times.requested = .now
             case .grant: times.granted = .now
-            case .hello, .attach, .ready: break
+            case .hello, .attach, .load, .keyValueCache, .ready, .step: break
             }
         }
     }

@@ -50,7 +50,9 @@ actor RemoteExecutor: Executor {
     }
 
     func run(_ stage: StartStage, _ arguments: SimulatedArguments) async throws {
-        try await carryOut(.stage(stage, arguments: arguments.values, worldSize: wish.worldSize))
+        try await carryOut(
+            .stage(stage, arguments: arguments.values, worldSize: wish.worldSize),
+            reaching: stage == .load ? .load : .keyValueCache)
     }
 
     func started() {
@@ -65,7 +67,7 @@ actor RemoteExecutor: Executor {
     }
 
     func step() async throws {
-        try await carryOut(.step)
+        try await carryOut(.step, reaching: .step)
         vitals.add()
     }
 
@@ -142,14 +144,14 @@ actor RemoteExecutor: Executor {
     }
 
     /// All ranks at once. If one cannot, the others are not waited for: they are let go.
-    private func carryOut(_ order: WorkerMessage) async throws {
+    private func carryOut(_ order: WorkerMessage, reaching milestone: ExecutorMilestone) async throws {
         guard grant != nil else { throw await told(loss ?? .noLease) }
-        let workers = workers
+        let (workers, reached) = (workers, reached)
         await withDiscardingTaskGroup { group in
             for worker in workers {
                 group.addTask {
                     do {
-                        try await worker.carryOut(order)
+                        try await worker.carryOut(order) { reached(milestone) }
                     } catch {
                         await self.lost(error)
                     }

@@ -62,6 +62,8 @@ struct UserExecutor: Sendable {
                     engine: grant.engine, generation: grant.generation, workers: grant.workers,
                     leaseMilliseconds: clock.leaseMilliseconds, readyMilliseconds: clock.sinceStart))
             await executor.started()
+            // As a script that asks once.
+            try await executor.step()
             if let hold = command.holdMilliseconds {
                 try await Task.sleep(for: .milliseconds(hold))
             } else {

@@ -40,8 +40,10 @@ final class WorkerConnection: Sendable {
     }
 
     /// Has the worker do its part; throws an `ExecutorError` if it cannot, or ends.
-    func carryOut(_ order: WorkerMessage) async throws {
-        switch await answer(to: order) {
+    ///
+    /// - Parameter sent: called when the order is on its way.
+    func carryOut(_ order: WorkerMessage, sent: @escaping @Sendable () -> Void) async throws {
+        switch await answer(to: order, sent: sent) {
         case .success(.done): return
         case .success(.failed(let reason)): throw failure(reason)
         case .success(let answer): throw failure("answered with \(answer)")
@@ -74,9 +76,11 @@ final class WorkerConnection: Sendable {
         }
     }
 
-    private func answer(to message: WorkerMessage) async -> Result<WorkerMessage, any Error> {
+    private func answer(
+        to message: WorkerMessage, sent: @escaping @Sendable () -> Void = {}
+    ) async -> Result<WorkerMessage, any Error> {
         do {
-            return .success(try await exchange.ask(message))
+            return .success(try await exchange.ask(message, sent: sent))
         } catch {
             return .failure(error)
         }

@@ -24,8 +24,12 @@ final class Exchange<Message: Codable & Sendable>: Sendable {
     }
 
     /// Sends a question; returns its answer, or throws `ConnectionEnded` when the connection ends first.
-    func ask(_ message: Message) async throws -> Message {
-        try await channel.eventLoop.flatSubmit { [channel, answers] in answers.value.ask(message, on: channel) }.get()
+    ///
+    /// - Parameter sent: called when the question is on its way.
+    func ask(_ message: Message, sent: @escaping @Sendable () -> Void = {}) async throws -> Message {
+        try await channel.eventLoop.flatSubmit { [channel, answers] in
+            answers.value.ask(message, sent: sent, on: channel)
+        }.get()
     }
 
     /// The process at the other end.
@@ -48,11 +52,13 @@ private final class AnswerHandler<Message: Codable & Sendable>: ChannelInboundHa
 
     private var waiting: CircularBuffer<EventLoopPromise<Message>> = []
 
-    func ask(_ message: Message, on channel: any Channel) -> EventLoopFuture<Message> {
+    func ask(
+        _ message: Message, sent: @escaping @Sendable () -> Void, on channel: any Channel
+    ) -> EventLoopFuture<Message> {
         guard channel.isActive else { return channel.eventLoop.makeFailedFuture(ConnectionEnded()) }
         let promise = channel.eventLoop.makePromise(of: Message.self)
         waiting.append(promise)
-        channel.writeAndFlush(message, promise: nil)
+        channel.writeAndFlush(message).whenSuccess { sent() }
         return promise.futureResult
     }
 
