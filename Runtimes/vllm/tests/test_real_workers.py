@@ -432,6 +432,7 @@ def test_a_killed_user_frees_the_workers(desk: LeaseDesk, tiny: Path) -> None:
         finally:
             script.end()
         assert wait_until_left(desk, desk.leases[0]) < 5
+        assert len(desk.reset(desk.leases[0])) == 2  # Answered when they have let go of everything.
         # Where the ranks found each other is taken away by those that live.
         assert not [name for name in os.listdir(temporary) if not is_socket_of_vllm(name)]
     assert desk.leases[0].executor.closed
