@@ -159,6 +159,8 @@ class RemoteExecutor(MultiprocExecutor):
         )
         group.order([self._order_of(rank) for rank in range(self.world_size)], ORDER_SECONDS)
         ready = group.wait_until_ready(envs.VLLM_ENGINE_READY_TIMEOUT_S)
+        # They have met, and have the lock's file open: who is killed from now on leaves none of it.
+        rendezvous.remove(self._rendezvous)
         self.response_mqs = [MessageQueue.create_from_handle(rank.answers, 0) for rank in ready]
         self.workers = [WorkerProcHandle(None, rank, queue, []) for rank, queue in enumerate(self.response_mqs)]
         group.watch(self._lost)

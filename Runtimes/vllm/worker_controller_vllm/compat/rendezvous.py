@@ -18,8 +18,11 @@ def lock_of(rendezvous: str) -> str:
 
 
 def remove(rendezvous: str) -> None:
-    """Takes away what there is of it. By its executor, and by every worker that leaves the group: a killed executor
-    cannot, and torch makes the file anew when a rank closes it."""
+    """Takes away what there is of it.
+
+    By its executor when the ranks have met; and by every worker that leaves the group, because torch makes the file
+    anew when a rank closes it, and an executor may be killed before its ranks have met.
+    """
     if not rendezvous:
         return
     path = _path_of(rendezvous)
