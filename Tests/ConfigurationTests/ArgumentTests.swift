@@ -53,6 +53,8 @@ struct ArgumentTests {
         ("distributed-executor-backend", "use 'executor'"),
         ("model", "use 'path'"),
         ("tensor_parallel_size", "use 'tensor_parallel_size'"),
+        ("pipeline-parallel-size", "leave it out: an engine is one server"),
+        ("pipeline_parallel_size", "leave it out: an engine is one server"),
         ("ssl-keyfile", "use 'tls' at the top of the file"),
         ("data-parallel-size", "leave it out: an engine is one server"),
         ("config", "write its settings under 'arguments'"),

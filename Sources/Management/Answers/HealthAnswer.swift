@@ -15,7 +15,7 @@ struct HealthAnswer: Encodable, Equatable {
     }
 
     init(_ controller: ControllerStatus) {
-        workers = controller.workers.count { $0.role == .core }
+        workers = controller.deviceWorkers.count
         engines = controller.engines.count
         guard !controller.isHealthy else {
             status = "healthy"

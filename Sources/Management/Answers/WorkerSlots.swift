@@ -32,12 +32,18 @@ struct WorkerSlots {
 final class WorkerSlotBook: Sendable {
     private let slots = Mutex(WorkerSlots())
 
-    /// A worker is a process of that role, or a core that has no others: its one worker lives inside it.
     func slots(in status: ControllerStatus) -> [String: Int] {
-        let withWorkers = Set(status.engines.filter { !$0.workers.isEmpty }.map(\.id))
-        let workers = status.workers.lazy.filter { worker in
+        let workers = status.deviceWorkers.map(\.id)
+        return slots.withLock { $0.update(workers: workers) }
+    }
+}
+
+extension ControllerStatus {
+    /// A worker is a process of that role, or a core that has no others: its one worker lives inside it.
+    var deviceWorkers: [WorkerStatus] {
+        let withWorkers = Set(engines.filter { !$0.workers.isEmpty }.map(\.id))
+        return workers.filter { worker in
             worker.role == .worker || worker.role == .core && !(worker.engine.map(withWorkers.contains) ?? false)
-        }.map(\.id)
-        return slots.withLock { $0.update(workers: Array(workers)) }
+        }
     }
 }

@@ -31,6 +31,8 @@ struct ControlServer: Sendable {
     typealias Connection = NIOAsyncChannel<IncomingFrame, ByteBuffer>
 
     let path: String
+    /// The uid whose processes alone may connect.
+    var owner = getuid()
     /// A process that has dialled has to say hello within this.
     var helloLimit = Duration.seconds(10)
     let group: any EventLoopGroup
@@ -118,8 +120,8 @@ struct ControlServer: Sendable {
             throw ControllerError(
                 .forbidden, "The peer's pid reads 0: it is in another pid namespace, where it cannot be watched.")
         }
-        guard peer.uid == getuid() else {
-            throw ControllerError(.forbidden, "The peer's uid is \(peer.uid); only uid \(getuid()) may connect.")
+        guard peer.uid == owner else {
+            throw ControllerError(.forbidden, "The peer's uid is \(peer.uid); only uid \(owner) may connect.")
         }
         guard hello.pid == Int(peer.pid) else {
             throw ControllerError(.forbidden, "The hello names pid \(hello.pid), and the socket's peer is \(peer.pid).")

@@ -48,6 +48,33 @@ struct StatusRoutesTests {
         }
     }
 
+    /// The core of an engine that has them is no worker beside them.
+    @Test func leasedWorkersTellTheirPlaceAndUse() async throws {
+        var controller = FakeController()
+        controller.current.engines[0].workers = ["p-20"]
+        var leased = WorkerStatus.sample("p-20", .worker, pid: 120, engine: "e-3")
+        (leased.slot, leased.timesUsed) = (1, 4)
+        var idle = WorkerStatus.sample("p-21", .worker, pid: 121)
+        (idle.slot, idle.timesUsed, idle.privateBytes) = (0, 0, nil)
+        controller.current.workers += [leased, idle]
+        try await RunningAPI.with(controller) { api in
+            let leased = [
+                #"{"age_s":61,"assigned_to":"e-3","device":"cpu:0","engine":"e-3","front_end_pid":105,"id":"p-20","#,
+                #""pid":120,"private_bytes":31457280,"rank":1,"role":"worker","runtime":"vllm","slot":1,"#,
+                #""state":"leased","status":"assigned","times_used":4}"#,
+            ].joined()
+            let idle = [
+                #"{"age_s":61,"assigned_to":null,"device":"cpu:0","id":"p-21","pid":121,"rank":2,"role":"worker","#,
+                #""runtime":"vllm","slot":0,"state":"idle","status":"free","times_used":0}"#,
+            ].joined()
+            let reply = try await api.get("/workers").body
+            #expect(reply.contains(#""num_workers":3"#))
+            #expect(reply.contains(#""rank":0,"role":"core","runtime":"vllm","state":"idle""#))
+            #expect(reply.hasSuffix("},\(leased),\(idle)]}"))
+            #expect(try await api.get("/health").body == #"{"num_engines":1,"num_workers":3,"status":"healthy"}"#)
+        }
+    }
+
     @Test func templatesAreBesideTheWorkers() async throws {
         struct Listing: Decodable { let templates: [WorkerStatus] }
         try await RunningAPI.with { api in

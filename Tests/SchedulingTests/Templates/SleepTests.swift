@@ -52,6 +52,23 @@ import Testing
         #expect(harness.isAsleep(command))
     }
 
+    @Test func weightsOfLeasedWorkersAreKeptByNoTemplate() throws {
+        var harness = Harness(models: [.group("a", hasTemplate: true)])
+        harness.boot()
+        harness.fillWorkers()
+        for isLoaded in [false, true] {
+            if isLoaded { _ = try harness.startGroup("a") }
+            let before = harness.actions.count
+            let command = harness.sleep("a")
+            let error = ControllerError(
+                .conflict,
+                "'a' cannot be put to sleep: it has leased workers, whose weights no template can keep; park its engine "
+                    + "instead.")
+            #expect(Array(harness.actions[before...]) == [.failSleep(command, error, log: nil)])
+        }
+        #expect(harness.phase(of: "a") == .ready)
+    }
+
     @Test func itGoesAheadOfTheOtherTemplates() throws {
         var harness = Harness(models: ["a", "b", "c"].map { .named($0, hasTemplate: true) })
         harness.boot()

@@ -146,6 +146,46 @@ import Testing
         #expect(last.ends.contains(process))
     }
 
+    /// Whatever their names.
+    @Test(arguments: [["a", "b"], ["b", "a"]])
+    func ofTemplatesWithoutWeightsTheOneThatWasUsedLongestAgoGoes(_ used: [String]) throws {
+        // Beside it there is room for one of them.
+        let c = ModelSpecification(
+            name: "c", runtime: .simulated, concurrency: 4, startTimeout: .seconds(90),
+            kvCacheBytes: mebibytes(4096 - 512 - 128))
+        let models: [ModelSpecification] = [.named("a", hasTemplate: true), .named("b", hasTemplate: true), c]
+        var harness = Harness(models: models, devices: [.gibibytes(4)])
+        harness.boot()
+        for model in ["a", "b"] { try harness.makeTemplate(model) }
+        for model in used {
+            let engine = try harness.start(model)
+            harness.wait(.seconds(20))
+            _ = harness.unload(model)
+            harness.endEngine(engine)
+            harness.fillPools()
+        }
+        #expect(harness.scheduler.usedBytes(Self.device) == mebibytes(2 * 128))
+        let template = try #require(harness.template(of: used[0])?.process)
+        let spares = harness.spares(of: used[0]).map(\.id)
+
+        _ = harness.load("c")
+        let before = harness.actions.count
+        let engine = try harness.inspect("c")
+        #expect(Set(harness.actions[before...].ends) == Set(spares + [template]))
+        harness.endProcesses()
+        #expect(harness.phase(of: "c") == .starting)
+        #expect(harness.template(of: used[1])?.phase == .ready)
+        try harness.becomeReady("c")
+        harness.wait(.seconds(60))
+        #expect(harness.template(of: used[0]) == nil)
+
+        // It is made again where there is room.
+        _ = harness.unload("c")
+        harness.endEngine(engine)
+        try harness.makeTemplate(used[0])
+        #expect(["a", "b"].map { harness.scheduler.tier(of: $0) } == [.warm, .warm])
+    }
+
     @Test func oneThatIsBeingMadeMakesWayAsWell() throws {
         let models: [ModelSpecification] = [.named("a", hasTemplate: true), .named("b", gibibytes: 4)]
         var harness = Harness(models: models, devices: [.gibibytes(4)])

@@ -1,5 +1,6 @@
 import ControlProtocol
 import Foundation
+import InMemoryLogging
 import Scheduling
 import Testing
 
@@ -62,6 +63,24 @@ struct GreetingTests {
     func wrongPid(pid: Int) async throws {
         try await refused(.here(pid: pid)) { refusal in
             #expect(refusal.reason == "The hello names pid \(pid), and the socket's peer is \(getpid()).")
+        }
+    }
+
+    /// The socket's mode keeps such a process out, unless it is root's.
+    @Test("A process of another uid is refused with that reason, the log says so, and others are heard")
+    func otherUid() async throws {
+        let owner = getuid() + 1
+        let log = InMemoryLogHandler()
+        try await ControlServerUnderTest.run(owner: owner, log: log) { server in
+            for number in 1...2 {
+                let peer = try await ControlPeer.dial(server.path)
+                try await peer.send(.hello(.here(id: number)))
+                let refusal = try await peer.nextRefusal()
+                #expect(refusal.re == number)
+                #expect(refusal.reason == "The peer's uid is \(getuid()); only uid \(owner) may connect.")
+                #expect(log.entries.map(\.message) == Array(repeating: "process refused", count: number))
+                #expect(log.entries.last?.metadata["reason"] == "\(refusal.reason)")
+            }
         }
     }
 

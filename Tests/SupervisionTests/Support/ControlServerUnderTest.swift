@@ -1,4 +1,5 @@
 import ControlProtocol
+import Glibc
 import Logging
 import NIOPosix
 import Scheduling
@@ -66,21 +67,22 @@ struct ControlServerUnderTest {
     }
 
     static func run(
-        _ delegate: FakeDelegate = FakeDelegate(), helloLimit: Duration = .seconds(60),
-        _ test: (ControlServerUnderTest) async throws -> Void
+        _ delegate: FakeDelegate = FakeDelegate(), owner: UInt32 = getuid(), helloLimit: Duration = .seconds(60),
+        log: any LogHandler = SwiftLogNoOpLogHandler(), _ test: (ControlServerUnderTest) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
-        try await run(at: folder.file("control.sock"), delegate, helloLimit: helloLimit, test)
+        try await run(at: folder.file("control.sock"), delegate, owner: owner, helloLimit: helloLimit, log: log, test)
     }
 
     static func run(
-        at path: String, _ delegate: FakeDelegate = FakeDelegate(), helloLimit: Duration = .seconds(60),
+        at path: String, _ delegate: FakeDelegate = FakeDelegate(), owner: UInt32 = getuid(),
+        helloLimit: Duration = .seconds(60), log: any LogHandler = SwiftLogNoOpLogHandler(),
         _ test: (ControlServerUnderTest) async throws -> Void
     ) async throws {
         let server = ControlServer(
-            path: path, helloLimit: helloLimit, group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            path: path, owner: owner, helloLimit: helloLimit, group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test", factory: { _ in log }))
         let listener = try await server.bind()
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
