@@ -29,28 +29,36 @@ extension WorkerController {
 
     /// An engine that a user started: its workers have to be of a runtime with the same vLLM.
     func externalAsked(_ request: ExternalRequest) {
+        unplaced.append(request)
+        place(request)
+    }
+
+    /// A runtime is up.
+    func placeAgain() {
+        for request in unplaced { place(request) }
+    }
+
+    private func place(_ request: ExternalRequest) {
         jobs.start {
             let snapshots = await self.supervisor.snapshots()
             await self.place(request, snapshots)
         }
     }
 
-    /// A runtime is up.
-    func placeAgain() {
-        let requests = unplaced
-        unplaced = []
-        for request in requests { externalAsked(request) }
-    }
-
     private func place(_ request: ExternalRequest, _ snapshots: [ProcessID: ProcessSnapshot]) {
+        // Its executor may be gone by now, and what is leased to nobody is never given back.
+        guard unplaced.contains(request) else { return }
         let runtimes = scheduler.runtimes.values.sorted { $0.name.description < $1.name.description }
         let versions = runtimes.map { ($0.name, $0.zygote.flatMap { snapshots[$0]?.versions } ?? [:]) }
         let own = request.versions
         let fits = { (versions: [String: String]) in
             !own.isEmpty && own.allSatisfy { versions[$0.key] == $0.value }
         }
-        if let fitting = versions.first(where: { fits($0.1) }) { return feed(.externalAsked(request, fitting.0)) }
-        guard versions.allSatisfy({ !$0.1.isEmpty }) else { return unplaced.append(request) }
+        let fitting = versions.first { fits($0.1) }
+        // Otherwise it waits for the others.
+        guard fitting != nil || versions.allSatisfy({ !$0.1.isEmpty }) else { return }
+        unplaced.removeAll { $0 == request }
+        if let fitting { return feed(.externalAsked(request, fitting.0)) }
         let known = versions.map { "'\($0.0)' has \(Self.text($0.1))" }.joined(separator: ", ")
         let reason = "it runs with \(Self.text(own)), and its workers have to be of the same version: runtime \(known)"
         jobs.start { await self.supervisor.answer(request.message, .refused(reason: reason)) }
