@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny_model
 from bench import Bench
+from lease_desk import LeaseDesk
+from real_leases import TOKENS
 from real_runtime import RealRuntime
+from user_vllm import UserScript
+
+from worker_controller_vllm.engine_config import EXECUTOR
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FRAMES = REPOSITORY / "Tests" / "ControlProtocolTests" / "Frames" / "frames.json"
@@ -40,3 +46,27 @@ def runtime() -> Iterator[RealRuntime]:
     yield made
     made.close()
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def desk(runtime: RealRuntime) -> Iterator[LeaseDesk]:
+    """Two workers that nobody has used."""
+    made = LeaseDesk(runtime, [runtime.fork("worker"), runtime.fork("worker")])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model that two workers can share."""
+    return tiny_model.make(tmp_path_factory.mktemp("models") / "tiny", MODEL)
+
+
+@pytest.fixture(scope="session")
+def stock(tiny: Path) -> dict[Path, list[list[int]]]:
+    """What a stock vLLM answers in one process."""
+    answers = {}
+    for path in (MODEL, tiny):
+        script = UserScript(path, EXECUTOR, 1, TOKENS, {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
+        answers[path] = script.finish()
+    return answers
