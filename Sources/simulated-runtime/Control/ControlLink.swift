@@ -135,6 +135,9 @@ actor ControlLink {
         default:
             switch await duty.answer(message) {
             case .now(let answer): await send(answer)
+            case .nowAndBegin(let answer, let begin):
+                await send(answer)
+                await begin()
             case .later(let work): answerLater(work, on: channel)
             case .notTaken:
                 let reason = "a \(identity.role.rawValue) does not take this message"

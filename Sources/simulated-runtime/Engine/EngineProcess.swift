@@ -68,8 +68,13 @@ actor EngineProcess: Duty {
         if let inherited { (own.path, own.arguments) = (inherited.path, inherited.arguments) }
         assignment = own
         let start = start(of: own)
-        tasks = [Task { await watch(peer, of: own) }, Task { await run(start, of: own) }]
-        return .now(.accepted(Accepted(re: request.id)))
+        return .nowAndBegin(.accepted(Accepted(re: request.id))) { [own] in
+            await self.begin(start, of: own, peer: peer)
+        }
+    }
+
+    private func begin(_ start: any EngineStart, of request: Assign, peer: Int32) {
+        tasks = [Task { await watch(peer, of: request) }, Task { await run(start, of: request) }]
     }
 
     private func reasonAgainst(_ request: Assign) -> String? {

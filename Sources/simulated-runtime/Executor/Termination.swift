@@ -1,20 +1,39 @@
-import Dispatch
+@preconcurrency import Dispatch
 import Foundation
+import Synchronization
 
-/// When a process that a user started is to end.
-enum Termination {
-    /// Returns when SIGTERM or SIGINT has come.
-    static func signal() async {
+/// When a process that a user started is to end: it takes SIGTERM and SIGINT from when this is made.
+final class Termination: Sendable {
+    private let isAskedFor = Atomic(false)
+    private let signals: AsyncStream<Void>
+    private let sources: [any DispatchSourceSignal]
+
+    /// Whether one of the signals has come.
+    var hasCome: Bool { isAskedFor.load(ordering: .acquiring) }
+
+    init() {
         let (signals, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        let sources = [SIGTERM, SIGINT].map { number in
+        self.signals = signals
+        sources = [SIGTERM, SIGINT].map { number in
             Foundation.signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { continuation.yield() }
-            source.activate()
-            return source
+            return DispatchSource.makeSignalSource(signal: number)
         }
-        for await _ in signals { break }
+        for source in sources {
+            source.setEventHandler { [weak self] in
+                self?.isAskedFor.store(true, ordering: .releasing)
+                continuation.yield()
+            }
+            source.activate()
+        }
+    }
+
+    deinit {
         for source in sources { source.cancel() }
+    }
+
+    /// Returns when one of the signals has come.
+    func signal() async {
+        for await _ in signals { break }
     }
 
     /// Returns when standard input has ended. What comes in is not looked at.

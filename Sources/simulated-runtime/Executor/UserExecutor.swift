@@ -21,6 +21,7 @@ struct UserExecutor: Sendable {
     private let command: ExecutorCommand
     private let executor: RemoteExecutor
     private let clock = LeaseClock()
+    private let termination = Termination()
 
     init(_ command: ExecutorCommand) {
         self.command = command
@@ -46,7 +47,7 @@ struct UserExecutor: Sendable {
 
     /// At any time: workers that it has are given back, a request that waits is withdrawn by the connection's end.
     private func terminated() async -> ProcessEnd {
-        await Termination.signal()
+        await termination.signal()
         await executor.release()
         return .stopped
     }
@@ -77,6 +78,11 @@ struct UserExecutor: Sendable {
     }
 
     private func failed(_ error: any Error) async -> ProcessEnd {
+        if termination.hasCome {
+            // Nothing failed: what was going on lost its workers because they are given back.
+            await executor.release()
+            return .stopped
+        }
         log("the executor failed", ["error": "\(error)"])
         await executor.release()
         guard let error = error as? ExecutorError else { return .failed }

@@ -29,7 +29,7 @@ actor Template: Duty {
 
     func answer(_ request: ControlMessage) async -> Response {
         switch request {
-        case .prepare(let request): .now(prepare(request))
+        case .prepare(let request): prepare(request)
         case .fork(let request): .now(await fork(request))
         default: .notTaken
         }
@@ -50,14 +50,17 @@ actor Template: Duty {
             request, inherited: Inheritance(path: model.path, arguments: model.arguments, weights: weights))
     }
 
-    private func prepare(_ request: Prepare) -> ControlMessage {
-        if let reason = reasonAgainst(request) { return .failed(Failed(re: request.id, reason: reason)) }
+    private func prepare(_ request: Prepare) -> Response {
+        if let reason = reasonAgainst(request) { return .failed(request.id, reason) }
         let isNew = model == nil
         state = .preparing
         model = request
         stages = []
+        return .nowAndBegin(.accepted(Accepted(re: request.id))) { await self.begin(request, isNew: isNew) }
+    }
+
+    private func begin(_ request: Prepare, isNew: Bool) {
         preparation = Task { await run(request, isNew: isNew) }
-        return .accepted(Accepted(re: request.id))
     }
 
     private func reasonAgainst(_ request: Prepare) -> String? {
