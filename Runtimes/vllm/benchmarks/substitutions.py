@@ -48,6 +48,12 @@ def without_early_repacking() -> None:
     EarlyRepacking.watch = nothing
 
 
+def without_untouched_memory() -> None:
+    from worker_controller_vllm.compat import executor, loading
+
+    executor.untouched_memory = loading.untouched_models = nullcontext
+
+
 def without_huge_pages() -> None:
     from worker_controller_vllm import environment
 
@@ -141,6 +147,7 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "lazy-cache": without_lazy_cache,
     "fast-loading": without_fast_loading,
     "early-repacking": without_early_repacking,
+    "untouched-memory": without_untouched_memory,
     "huge-pages": without_huge_pages,
     "early-executor": without_early_executor,
     "early-model": without_early_model,

@@ -11,6 +11,7 @@ import torch
 from stand_in import stand_in
 
 from worker_controller_vllm.compat.loading import fast_loading
+from worker_controller_vllm.memory import resident_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,13 @@ class Loader:
     def load_weights(self, model: torch.nn.Module, model_config: Any) -> None: ...
 
 
+class BaseLoader:
+    """Which creates a model of one parameter."""
+
+    def create_model(self) -> torch.Tensor:
+        return torch.empty(1 << 20)
+
+
 class World:
     """vLLM's loader, as it was checked."""
 
@@ -41,6 +49,7 @@ class World:
         self.base: Any = stand_in(
             monkeypatch,
             "vllm.model_executor.model_loader.base_loader",
+            BaseModelLoader=BaseLoader,
             process_weights_after_loading=lambda: self.threads_at_process.append(torch.get_num_threads()),
         )
         self.loader: Any = stand_in(
@@ -88,6 +97,14 @@ def test_weights_are_copied_on_one_thread_and_the_rest_is_done_on_all(world: Wor
         world.base.process_weights_after_loading()
     assert world.threads_at_process == [2] and torch.get_num_threads() == 2
     assert world.base.process_weights_after_loading is stock
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_model_is_created_in_memory_that_nobody_has_touched(world: World, threads: int) -> None:
+    torch.set_num_threads(threads)
+    with fast_loading():
+        parameter = world.base.BaseModelLoader().create_model()
+    assert resident_bytes(parameter.data_ptr(), parameter.numel() * 4) == 0
 
 
 def test_what_goes_wrong_in_a_layer_ends_the_loading(world: World) -> None:

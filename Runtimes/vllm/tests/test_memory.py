@@ -7,7 +7,7 @@ import types
 import pytest
 
 from worker_controller_vllm import memory
-from worker_controller_vllm.memory import give_back_free_memory, private_bytes, small_pages
+from worker_controller_vllm.memory import give_back_free_memory, private_bytes
 
 MIB = 1 << 20
 
@@ -46,15 +46,3 @@ def test_freed_memory_below_what_is_in_use_is_given_back() -> None:
 def test_a_c_library_that_cannot_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: types.SimpleNamespace())
     give_back_free_memory()
-
-
-def huge_pages_are_switched_off() -> bool:
-    return ctypes.CDLL(None).prctl(42, 0, 0, 0, 0) == 1  # PR_GET_THP_DISABLE
-
-
-def test_pages_are_small_for_as_long_as_it_is_asked_for() -> None:
-    assert not huge_pages_are_switched_off()
-    with pytest.raises(ValueError), small_pages():
-        assert huge_pages_are_switched_off()
-        raise ValueError
-    assert not huge_pages_are_switched_off()

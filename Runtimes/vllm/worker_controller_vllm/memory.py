@@ -2,11 +2,8 @@
 
 import ctypes
 import mmap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-_PR_SET_THP_DISABLE = 41
 _MADV_POPULATE_WRITE = 23
 """Since Linux 5.14."""
 
@@ -49,18 +46,3 @@ def give_back_free_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-@contextmanager
-def small_pages() -> Iterator[None]:
-    """While it is active, memory that this process first writes to comes in small pages.
-
-    A large allocation is written to at its very beginning, by the allocator: with huge pages each would hold 2 MiB of
-    memory, though nobody has used it yet.
-    """
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        libc.prctl(_PR_SET_THP_DISABLE, 0, 0, 0, 0)

@@ -7,7 +7,7 @@ import torch
 
 from worker_controller_vllm.compat import fallback
 from worker_controller_vllm.compat.loading import fast_loading
-from worker_controller_vllm.memory import small_pages
+from worker_controller_vllm.compat.untouched import untouched_memory
 
 
 def prepare_executor(config: Any) -> Any | None:
@@ -72,7 +72,7 @@ def _create_model_early(config: Any) -> None:
     if type(loader).load_model is not BaseModelLoader.load_model or type(loader).create_model is not stock:
         return None  # Another format's loader makes its models in its own way.
     device = torch.device(config.load_config.device or config.device_config.device)
-    with small_pages(), set_default_torch_dtype(config.model_config.dtype), device:
+    with untouched_memory(), set_default_torch_dtype(config.model_config.dtype), device:
         model = loader.create_model(vllm_config=config, model_config=config.model_config)
     made = [model]
 
