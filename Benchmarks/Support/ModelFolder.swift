@@ -6,6 +6,13 @@ package struct ModelFolder {
 
     package init(path: String) { self.path = path }
 
+    /// So that every start of the model finds the same: its files in the page cache, and free memory that is there.
+    package func makeReady() throws {
+        try readFiles()
+        // Stock vLLM writes to twice the memory of the weights; a gigabyte for everything else.
+        try FreeMemory.touch(bytes: 2 * weightBytes + (1 << 30))
+    }
+
     /// Reads the files of its weights, so that they are in the page cache.
     package func readFiles() throws {
         for file in try weightFiles {

@@ -53,8 +53,8 @@ struct StartsPart {
     }
 
     private func startStock(isDiscarded: Bool, _ result: inout Result) throws {
-        try subject.folder.readFiles()
         try controller.settle()
+        try subject.folder.makeReady()
         let stock = try StockServer(
             bed.workspace, python: bed.programs.python, model: subject.folder.path,
             log: "stock-\(subject.name)-\(result.stockStarts.count)")
@@ -72,8 +72,8 @@ struct StartsPart {
 
     private func cycle(_ tier: StartTier, isDiscarded: Bool, _ result: inout Result) throws {
         let model = try controller.model(tier)
-        try subject.folder.readFiles()
         try controller.settle()
+        try subject.folder.makeReady()
         let exchange = try controller.ask(model)
         try exchange.expect(tier)
         if isDiscarded {

@@ -55,13 +55,13 @@ struct ParkingPart {
 
     private func cycle(_ tier: StartTier) throws -> Cycle {
         let model = try controller.model(tier)
-        try folder.readFiles()
         try controller.settle()
+        try folder.makeReady()
         let start = try controller.ask(model)
         try start.expect(tier)
         try controller.management.park(controller.engine(of: model).id)
         try controller.waitForPool()
-        try folder.readFiles()
+        try folder.makeReady()
         let parked = try controller.ask(model)
         try parked.expect(tier: Self.parkedTier)
         let cycle = Cycle(

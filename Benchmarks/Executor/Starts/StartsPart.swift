@@ -72,8 +72,8 @@ struct StartsPart {
     }
 
     private func start(_ kind: StartKind) throws -> Start {
-        try folders.of(kind).readFiles()
         try controller.settle()
+        try folders.of(kind).makeReady()
         let exchange = try controller.ask(kind.model)
         try exchange.expect(kind.tier)
         let milliseconds = try exchange.firstTokenMilliseconds

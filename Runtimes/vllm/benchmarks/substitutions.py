@@ -96,6 +96,18 @@ def without_kernel_overrides() -> None:
     zygote.register_kernel_overrides_once = nothing
 
 
+def without_reading_once() -> None:
+    from worker_controller_vllm.compat import zygote
+
+    zygote.read_once = nothing
+
+
+def without_rehearsal() -> None:
+    from worker_controller_vllm.compat import zygote
+
+    zygote.rehearse_operations = nothing
+
+
 def without_frozen_heap() -> None:
     gc.freeze = nothing
 
@@ -155,6 +167,8 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "needless-processors": without_needless_processors,
     "later-tokenizer": without_later_tokenizer,
     "kernel-overrides": without_kernel_overrides,
+    "reading-once": without_reading_once,
+    "rehearsal": without_rehearsal,
     "frozen-heap": without_frozen_heap,
     "model-inspection": without_model_inspection,
     "early-application": without_early_application,

@@ -1,6 +1,7 @@
 """What becomes of each substitution with a vLLM that is not as expected: one warning line, and vLLM as it is."""
 
 import asyncio
+import importlib.metadata
 import logging
 import types
 from collections.abc import Callable
@@ -125,9 +126,16 @@ def without_kernel_overrides(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
     return zygote.register_kernel_overrides_once
 
 
+def without_processor_list(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in(patch, "vllm.utils.cpu_resource_utils")
+    patch.setattr(importlib.metadata, "entry_points", lambda **_: ())
+    return zygote.read_once
+
+
 @pytest.mark.parametrize(
     ("world", "what"),
     [
+        (without_processor_list, "reading the list of processors once"),
         (without_inspection, "inspecting models in this process"),
         (with_other_inspection, "inspecting models in this process"),
         (without_world_size, "checking the number of workers"),

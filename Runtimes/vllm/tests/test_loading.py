@@ -29,13 +29,6 @@ class Loader:
     def load_weights(self, model: torch.nn.Module, model_config: Any) -> None: ...
 
 
-class BaseLoader:
-    """Which creates a model of one parameter."""
-
-    def create_model(self) -> torch.Tensor:
-        return torch.empty(1 << 20)
-
-
 class World:
     """vLLM's loader, as it was checked."""
 
@@ -49,7 +42,7 @@ class World:
         self.base: Any = stand_in(
             monkeypatch,
             "vllm.model_executor.model_loader.base_loader",
-            BaseModelLoader=BaseLoader,
+            initialize_model=lambda: torch.empty(1 << 20),
             process_weights_after_loading=lambda: self.threads_at_process.append(torch.get_num_threads()),
         )
         self.loader: Any = stand_in(
@@ -103,7 +96,7 @@ def test_weights_are_copied_on_one_thread_and_the_rest_is_done_on_all(world: Wor
 def test_a_model_is_created_in_memory_that_nobody_has_touched(world: World, threads: int) -> None:
     torch.set_num_threads(threads)
     with fast_loading():
-        parameter = world.base.BaseModelLoader().create_model()
+        parameter = world.base.initialize_model()
     assert resident_bytes(parameter.data_ptr(), parameter.numel() * 4) == 0
 
 

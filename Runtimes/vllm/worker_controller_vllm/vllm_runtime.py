@@ -32,6 +32,8 @@ class VllmRuntime:
         parser = zygote.make_parser()
         zygote.load_general_plugins()
         zygote.register_kernel_overrides_once()
+        zygote.read_once()
+        zygote.rehearse_operations()
         self.roles = {
             "front_end": as_role(lambda process: front_end.run(process, from_scratch(parser))),
             "core": as_role(lambda process: core.run(process, from_scratch(parser))),
