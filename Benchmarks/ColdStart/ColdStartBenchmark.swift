@@ -41,8 +41,8 @@ struct ColdStartBenchmark: ParsableCommand {
     func validate() throws {
         try CommonOptions.check(counts: [stockStarts, cycles, refills, blocks, maxBlocks, pairs, driftCycles])
         guard plan.blocks >= 2 else { throw ValidationError("There is no interval of fewer than two blocks.") }
-        guard plan.driftCycles >= 2 * Trend.fewestSamples else {
-            throw ValidationError("There is no trend of fewer than \(2 * Trend.fewestSamples) cycles.")
+        guard plan.driftCycles >= Drift.fewestSamples else {
+            throw ValidationError("There is no trend of fewer than \(Drift.fewestSamples) cycles.")
         }
     }
 

@@ -50,8 +50,8 @@ struct ExecutorBenchmark: ParsableCommand {
             blocks, maxBlocks, starts, leases, parks, isolationRounds, cycles, simulatedCycles,
         ])
         let plan = plan
-        guard min(plan.cycles, plan.simulatedCycles) >= Trend.fewestSamples else {
-            throw ValidationError("There is no trend of fewer than \(Trend.fewestSamples) cycles.")
+        guard min(plan.cycles, plan.simulatedCycles) >= Drift.fewestSamples else {
+            throw ValidationError("There is no trend of fewer than \(Drift.fewestSamples) cycles.")
         }
     }
 

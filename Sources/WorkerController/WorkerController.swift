@@ -164,17 +164,22 @@ public actor WorkerController {
     }
 
     private func setTimer() {
-        guard timer?.moment != scheduler.nextDeadline else { return }
-        timer?.task.cancel()
-        timer = scheduler.nextDeadline.map { moment in
-            let task = Task {
-                // A little late rather than early, so that the deadline has surely passed.
-                let pause = max(moment - .now, .zero) + .milliseconds(1)
-                guard (try? await Task.sleep(for: pause)) != nil else { return }
-                self.timerFired()
-            }
-            return (moment, task)
+        guard let moment = scheduler.nextDeadline else {
+            timer?.task.cancel()
+            timer = nil
+            return
         }
+        // One that fires too early sets the next. Not a new one each time: the runtime keeps what it has of a cancelled sleep until
+        // that would have ended, and deadlines are minutes away.
+        if let timer, timer.moment <= moment { return }
+        timer?.task.cancel()
+        let task = Task {
+            // A little late rather than early, so that the deadline has surely passed.
+            let pause = max(moment - .now, .zero) + .milliseconds(1)
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            self.timerFired()
+        }
+        timer = (moment, task)
     }
 
     private func timerFired() {

@@ -31,12 +31,14 @@ extension Integration {
                     let reply = try await controller.ask("alpha", "r\(round)", tokens: 2).succeeded()
                     #expect(try reply.answer() == "alpha: r\(round)")
                     #expect(reply[header: "x-start-tier"] == "parked")
-                    #expect(reply[header: "server-timing"]?.contains("lease;dur=") == true)
+                    let timings = reply[header: "server-timing"]?.split(separator: ", ").map { $0.prefix { $0 != ";" } }
+                    #expect(timings == ["queue", "lease", "attach", "load", "kv_cache", "warm_up"])
                     let again = try await controller.engine(of: "alpha")
                     #expect(again.id == engine.id)
                     #expect(again.frontEndPid == engine.frontEndPid)
                     #expect(again.pid == engine.pid)
                     #expect(again.startTier == "parked")
+                    #expect(again.stages.map(\.stage) == ["lease", "attach", "load", "kv_cache", "warm_up"])
                     #expect(
                         try await controller.pool(of: engine.id).map(\.state) == Array(repeating: "leased", count: size)
                     )

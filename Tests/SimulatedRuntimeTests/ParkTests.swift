@@ -49,6 +49,11 @@ extension SimulatedRuntimeTests {
                 Issue.record("not unparked")
                 return
             }
+            // Its start's stages are told again, as far as they were its workers'.
+            let stages = try (0..<9).map { _ in try runtime.nextStage(of: "p-3") }
+            let start = ["config", "attach", "load", "kv_cache", "warm_up"]
+            #expect(stages.map(\.stage) == start + start.dropFirst())
+            #expect(stages.allSatisfy { $0.generation == RuntimeUnderTest.generation && $0.error == nil })
             #expect(try runtime.ask() == 200)
             #expect(try runtime.owned(by: "p-22") >= 48 << 20)
             #expect(try runtime.owned(by: "p-21") < 48 << 20)
@@ -70,6 +75,8 @@ extension SimulatedRuntimeTests {
                 return
             }
             #expect(ContinuousClock.now - start >= .milliseconds(400))
+            let loads = try (0..<9).map { _ in try runtime.nextStage(of: "p-3") }.filter { $0.stage == "load" }
+            #expect(loads.map { $0.milliseconds >= 400 } == [true, true])
         }
 
         @Test func withoutWorkersItStaysParked() throws {

@@ -18,12 +18,12 @@ struct DriftPart {
             Trend(numbered.filter { $0.cycle.tier == tier }.map { (Double($0.number), $0.cycle.firstTokenMs) })
         }
 
-        var memory: Trend? { Trend(numbered.map { (Double($0.number), Double($0.cycle.proportionalBytes)) }) }
+        var memory: Drift? { Drift(numbered.map { (Double($0.number), Double($0.cycle.proportionalBytes)) }) }
 
         private var numbered: [(number: Int, cycle: Cycle)] { cycles.enumerated().map { ($0.offset, $0.element) } }
     }
 
-    /// The largest growth over all cycles.
+    /// The largest growth, of the first token over all cycles, of memory over the second half of them.
     static let highestGrowth = 0.05
     static let tiers: [StartTier] = [.warm, .asleep]
 

@@ -98,8 +98,9 @@ extension DriftPart.Result {
             }
         }
         if let memory {
-            let growth = memory.growth(over: cycles) * 100
-            bars.append(Bar("growth of memory over \(Int(cycles)) cycles", growth, .below, highest, "%"))
+            let growth = memory.secondHalf.growth * 100
+            bars.append(
+                Bar("growth of memory over the second half of \(Int(cycles)) cycles", growth, .below, highest, "%"))
         }
         if let leftovers {
             bars.append(Bar("left over after the cycles", Double(leftovers.count), .atMost, 0, ""))

@@ -42,21 +42,17 @@ extension Report {
         guard let drift else { return "" }
         var table = TextTable(["Drift over \(drift.cycles.count) cycles"] + TextTable.sampleColumns)
         var slopes: [String] = []
-        func add(_ name: String, _ samples: [Double], _ trend: Trend?, scale: Double, unit: String) {
-            table.add("\(name) (\(unit))", samples)
-            guard let trend else { return }
-            let values = [trend.slope, trend.lower, trend.upper].map { TextTable.number($0 / scale, digits: 4) }
+        for (name, tier) in [("load and first token", StartTier.warm), ("wake and first token", .asleep)] {
+            table.add("\(name) (ms)", drift.cycles.filter { $0.tier == tier }.map(\.firstTokenMs))
+            guard let trend = drift.firstToken(tier) else { continue }
+            let values = [trend.slope, trend.lower, trend.upper].map { TextTable.number($0, digits: 4) }
             let growth = TextTable.number(trend.growth(over: Double(plan.driftCycles)) * 100, digits: 2)
             slopes.append(
-                "\(name): \(values[0]) \(unit) per cycle, 95 % interval \(values[1]) to \(values[2]); "
+                "\(name): \(values[0]) ms per cycle, 95 % interval \(values[1]) to \(values[2]); "
                     + "\(growth) % over all cycles")
         }
-        for (name, tier) in [("load and first token", StartTier.warm), ("wake and first token", .asleep)] {
-            let samples = drift.cycles.filter { $0.tier == tier }.map(\.firstTokenMs)
-            add(name, samples, drift.firstToken(tier), scale: 1, unit: "ms")
-        }
-        let megabytes = drift.cycles.map { Double($0.proportionalBytes) / 1e6 }
-        add("memory at rest, all processes", megabytes, drift.memory, scale: 1e6, unit: "MB")
+        table.add("memory at rest, all processes (MB)", drift.cycles.map { Double($0.proportionalBytes) / 1e6 })
+        slopes += drift.memory?.lines("memory", scale: 1e6, unit: "MB") ?? []
         let left = drift.leftovers.map {
             ["Left over: \($0.processes) processes, \($0.files.count) files, \($0.sharedMemory.count) in /dev/shm"]
         }

@@ -62,7 +62,8 @@ struct Report: Codable, BenchmarkReport {
             try container.encode(Dictionary(uniqueKeysWithValues: ratios), forKey: .ratios)
             guard let drift = report.drift else { return }
             let trends = [
-                "warm_ms": drift.firstToken(.warm), "asleep_ms": drift.firstToken(.asleep), "bytes": drift.memory,
+                "warm_ms": drift.firstToken(.warm), "asleep_ms": drift.firstToken(.asleep),
+                "bytes_first_half": drift.memory?.firstHalf.trend, "bytes_second_half": drift.memory?.secondHalf.trend,
             ]
             try container.encode(trends, forKey: .trends)
         }

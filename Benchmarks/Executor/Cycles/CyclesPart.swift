@@ -10,6 +10,8 @@ struct CyclesPart {
         /// Nil as long as the controller was not ended.
         var leftovers: Leftovers?
 
+        var memory: Drift? { Drift(inventories.map { (Double($0.cycle), Double($0.proportionalBytes)) }) }
+
         func trend(_ value: (Inventory) -> Int) -> Trend? {
             Trend(inventories.map { (Double($0.cycle), Double(value($0))) })
         }
@@ -23,9 +25,9 @@ struct CyclesPart {
         }
     }
 
-    /// Of memory, over all cycles.
+    /// Of memory, over the second half of the cycles.
     static let highestGrowth = 0.05
-    /// Of any count over all cycles: what leaks once in a few dozen cycles has risen by more.
+    /// Of any count over all cycles: what leaks once in a few dozen cycles has risen by more. Counts have no caches to fill.
     static let highestRise = 5.0
     /// Stock-taking needs rest, which takes longer than a simulated cycle.
     private static let mostInventories = 200

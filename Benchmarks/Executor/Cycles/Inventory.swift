@@ -5,7 +5,8 @@ import Foundation
 struct Inventory: Codable {
     /// After how many cycles.
     let cycle: Int
-    let proportionalBytes: Int
+    /// Of all processes of a kind (`RunningController.processesByKind`) together.
+    let bytesByKind: [String: Int]
     let processes: Int
     /// Open ones of the controller.
     let controllerDescriptors: Int
@@ -13,13 +14,16 @@ struct Inventory: Codable {
     let descriptors: Int
     /// Names in `/dev/shm` that were not there before the controller.
     let segments: Int
+
+    var proportionalBytes: Int { bytesByKind.values.reduce(0, +) }
 }
 
 extension Inventory {
     init(of controller: RunningController, cycle: Int, sharedMemoryBefore before: Set<String>) throws {
-        let pids = controller.processes
+        let kinds = try controller.processesByKind()
+        let pids = kinds.values.flatMap(\.self)
         self.init(
-            cycle: cycle, proportionalBytes: try ProcessTable.proportionalBytes(of: pids), processes: pids.count,
+            cycle: cycle, bytesByKind: try kinds.mapValues(ProcessTable.proportionalBytes), processes: pids.count,
             controllerDescriptors: ProcessTable.descriptors(of: controller.pid),
             descriptors: pids.reduce(0) { $0 + ProcessTable.descriptors(of: $1) },
             segments: Leftovers.sharedMemoryNames().subtracting(before).count)

@@ -33,11 +33,11 @@ extension CyclesPart.Result {
     fileprivate func bars(_ name: String) -> [Bar] {
         let steps = Double(cycles)
         var bars: [Bar] = []
-        if let memory = trend(\.proportionalBytes) {
+        if let memory {
             bars.append(
                 Bar(
-                    "\(name), \(cycles) cycles: growth of memory", memory.shownGrowth(over: steps) * 100, .below,
-                    CyclesPart.highestGrowth * 100, "%"))
+                    "\(name), second half of \(cycles) cycles: growth of memory", memory.secondHalf.growth * 100,
+                    .below, CyclesPart.highestGrowth * 100, "%"))
         }
         for count in Self.counts {
             guard let trend = trend(count.value) else { continue }

@@ -101,18 +101,27 @@ extension CyclesPart.Result {
         let left = leftovers.map {
             "Left over: \($0.processes) processes, \($0.files.count) files, \($0.sharedMemory.count) in /dev/shm"
         }
-        return ([table.text] + slopes + [left].compactMap(\.self)).joined(separator: "\n")
+        return ([table.text, memoryByKind] + slopes + [left].compactMap(\.self)).joined(separator: "\n")
+    }
+
+    /// Which kind of process has what grew.
+    private var memoryByKind: String {
+        let moments = [inventories.first, inventories.dropFirst(inventories.count / 2).first, inventories.last]
+            .compactMap(\.self)
+        var table = TextTable(["memory by kind (MB), after cycle"] + moments.map { "\($0.cycle)" })
+        for kind in Set(moments.flatMap(\.bytesByKind.keys)).sorted() {
+            table.add([kind] + moments.map { TextTable.number(Double($0.bytesByKind[kind] ?? 0) / 1e6, digits: 1) })
+        }
+        return table.text
     }
 
     private var slopes: [String] {
-        func slope(_ name: String, _ trend: Trend?, scale: Double, unit: String) -> String? {
-            trend.map {
-                let values = [$0.slope, $0.lower, $0.upper].map { TextTable.number($0 / scale, digits: 5) }
-                return "\(name): \(values[0]) \(unit) per cycle, 95 % interval \(values[1]) to \(values[2])"
+        let counts = Self.counts.compactMap { name, value in
+            trend(value).map {
+                let values = [$0.slope, $0.lower, $0.upper].map { TextTable.number($0, digits: 5) }
+                return "\(name): \(values[0]) more per cycle, 95 % interval \(values[1]) to \(values[2])"
             }
         }
-        let memory = slope("memory", trend(\.proportionalBytes), scale: 1e6, unit: "MB")
-        let counts = Self.counts.map { slope($0.name, trend($0.value), scale: 1, unit: "more") }
-        return ([memory] + counts).compactMap(\.self)
+        return (memory?.lines("memory", scale: 1e6, unit: "MB") ?? []) + counts
     }
 }

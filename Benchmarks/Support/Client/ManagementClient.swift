@@ -65,10 +65,10 @@ package struct ManagementClient: Sendable {
         }
     }
     private struct WorkerList: Decodable {
-        let workers, frontEnds: [Worker]
+        let workers, frontEnds, templates: [Worker]
 
         enum CodingKeys: String, CodingKey {
-            case workers
+            case workers, templates
             case frontEnds = "front_ends"
         }
     }
@@ -82,6 +82,14 @@ package struct ManagementClient: Sendable {
     package func workers() throws -> [Worker] {
         let list = try decoded(WorkerList.self, "/workers")
         return list.workers + list.frontEnds
+    }
+    /// The pids of all processes but the controller's own, by role.
+    package func pidsByRole() throws -> [String: [Int]] {
+        let list = try decoded(WorkerList.self, "/workers")
+        var pids = Dictionary(grouping: list.workers + list.frontEnds + list.templates, by: \.role)
+            .mapValues { $0.compactMap(\.pid) }
+        pids["zygote"] = try runtimes().compactMap(\.pid)
+        return pids
     }
     package func engines() throws -> [Engine] { try decoded(EngineList.self, "/engines").engines }
     package func runtimes() throws -> [Runtime] { try decoded(RuntimeList.self, "/runtimes").runtimes }

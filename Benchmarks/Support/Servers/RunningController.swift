@@ -40,6 +40,13 @@ package final class RunningController {
     /// The pids of the controller and of everything below it.
     package var processes: [Int] { [process.pid] + ProcessTable.descendants(of: process.pid) }
 
+    /// The same by what they are: `controller`, the role that the controller knows a process by, or `other`.
+    package func processesByKind() throws -> [String: [Int]] {
+        let roles = try management.pidsByRole().flatMap { role, pids in pids.map { ($0, role) } }
+        let kinds = Dictionary(roles + [(pid, "controller")]) { _, last in last }
+        return Dictionary(grouping: processes) { kinds[$0] ?? "other" }
+    }
+
     /// The name of the model that rests in a tier.
     package func model(_ tier: StartTier) throws -> String {
         guard let model = models.first(where: { $0.rest == tier }) else {

@@ -3,7 +3,8 @@
 `report`: write what the process looks like to a file; `busy`: never let go of the interpreter's lock for long;
 `compute`: with so many OpenMP threads; `fail`: raise with that text in the first stage; `exit`: end with that status;
 `suspension`: take `sleep` and `wake`, and fail with that text if it is not empty; otherwise: report all stages, then
-wait. Its templates do what `fake_preparation` says, its workers what `fake_workers` says.
+those of the lists of `returns`, each a return of a core's workers that may end early, and wait. Its templates do what
+`fake_preparation` says, its workers what `fake_workers` says.
 """
 
 import json
@@ -45,6 +46,10 @@ def play(process: EngineProcess) -> None:
             process.suspend_with(suspension(script["suspension"]))
         for stage in STAGES[process.role]:
             process.stage_done(stage)
+        for stages in script.get("returns", []):
+            with process.workers_return():
+                for stage in stages:
+                    process.stage_done(stage)
         if script.get("busy"):
             while True:
                 sum(range(1000))

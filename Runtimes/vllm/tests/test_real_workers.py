@@ -16,6 +16,8 @@ from lease_desk import LeaseDesk, descriptors_of
 from real_leases import EXACT, MIB, TOKENS, answers_of, shared_memory, wait_until_left
 from real_runtime import STAGES, Engine, Member, RealRuntime, call, post, stream
 
+from worker_controller_vllm.engine_process import RETURN_STAGES
+
 pytestmark = pytest.mark.real
 
 
@@ -118,6 +120,8 @@ def test_an_engine_is_parked_and_serves_again(
     answer = order("unpark")
     assert answer["type"] == "done", answer
     assert desk.leases[1].workers[0] is not desk.leases[0].workers[0]
+    stages = [event["stage"] for event in engine.core.peer.events("stage")]
+    assert stages == ["config", *RETURN_STAGES, *RETURN_STAGES]
     assert answers_of(engine) == stock[MODEL]
     again = order("unpark")
     assert again["type"] == "failed" and "has its workers" in again["reason"]

@@ -36,6 +36,17 @@ def test_an_engine_is_parked_and_gets_workers_again(bench: Bench) -> None:
         assert bench.controller.ask(front_end, kind, **ENGINE)["type"] == "done"
 
 
+def test_a_core_reports_the_stages_of_its_workers_return(bench: Bench) -> None:
+    """Of each one anew, also of one that follows a failed one; what failed is told by the answer to `unpark`."""
+    front_end, core = bench.fork("p-2", "front_end"), bench.fork("p-3")
+    returns = [["attach", "load", "kv_cache", "warm_up"], ["attach"], ["attach", "load", "kv_cache", "warm_up"]]
+    assert bench.assign(core, front_end, {"returns": returns})["type"] == "accepted"
+    bench.controller.wait("stages", lambda: len(core.events("stage")) == 14)
+    stages = core.events("stage")
+    assert [event["stage"] for event in stages] == ["config", *returns[0], *returns[0], *returns[1], *returns[2]]
+    assert all(event.get("error") is None and event["generation"] == ENGINE["generation"] for event in stages)
+
+
 @pytest.mark.parametrize(("kind", "fields"), [("sleep", {"level": 1}), ("wake", {}), ("park", {}), ("unpark", {})])
 def test_who_is_not_the_engine_or_not_ready_does_not_sleep(bench: Bench, kind: str, fields: dict) -> None:
     front_end, core = bench.fork("p-2", "front_end"), bench.fork("p-3")

@@ -32,6 +32,7 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
             process.stage_done,
             counter.step,
             _home_of(process, assignment),
+            process.workers_return,
         )
     except Exception as error:
         process.fail(error)

@@ -2,8 +2,9 @@
 
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,8 @@ STAGES = {
 }
 """The stages that each role reports, in their order (docs/protocol.md)."""
 
+RETURN_STAGES = STAGES["core"][1:]
+"""What a core reports when its executor gets workers again: all but what it still has."""
 
 SuspensionOrder = Sleep | Wake | Park | Unpark
 
@@ -66,9 +69,18 @@ class EngineProcess(ForkedProcess):
         self._suspension = suspension
 
     def stage_done(self, stage: str) -> None:
-        """Reports the end of the current stage of the start."""
+        """Reports the end of the current stage of the start, or of the workers' return."""
         for name, milliseconds in self._stages.end(stage):
             self._send_stage(name, milliseconds, None)
+
+    @contextmanager
+    def workers_return(self) -> Iterator[None]:
+        """Within it a core passes the stages again in which it gets workers. The answer to `unpark` tells failures."""
+        self._stages.begin(RETURN_STAGES)
+        try:
+            yield
+        finally:
+            self._stages.interrupt()
 
     def fail(self, error: BaseException) -> NoReturn:
         """Ends the process after an error; during the start this is reported as the current stage's failure."""

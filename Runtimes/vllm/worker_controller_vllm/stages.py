@@ -1,4 +1,4 @@
-"""The order and the times of the stages of one process's start."""
+"""The order and the times of the stages of one process's start, or of its workers' return."""
 
 import time
 from collections.abc import Sequence

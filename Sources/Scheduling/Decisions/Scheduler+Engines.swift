@@ -55,7 +55,10 @@ extension Scheduler {
     }
 
     mutating func record(_ time: StageTime, of id: EngineID, _ generation: Generation) {
-        guard let engine = engines[id], engine.generation == generation, engine.phase == .starting else { return }
+        // One whose workers come back passes the stages of its core again.
+        guard let engine = engines[id], engine.generation == generation,
+            engine.phase == .starting || (engine.phase == .resuming && engine.startTier == .parked)
+        else { return }
         // Both processes report `config`; the start waited for the slower one.
         if let index = engine.stages.firstIndex(where: { $0.stage == time.stage }) {
             if engine.stages[index].milliseconds < time.milliseconds { engines[id]?.stages[index] = time }

@@ -127,7 +127,7 @@ public struct EngineStatus: Sendable, Codable, Equatable {
     public var inFlight: Int
     /// Over all its devices.
     public var footprintBytes: Int?
-    /// The stages of its start, in order of their ends.
+    /// The stages of its start, or of the last return of its workers, in order of their ends.
     public var stages: [StageTime]
     /// From the wish for it to ready; absent before.
     public var startMilliseconds: Double?

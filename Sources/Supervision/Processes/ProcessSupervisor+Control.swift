@@ -96,6 +96,11 @@ extension ProcessSupervisor: ControlServerDelegate {
         }
         await tell(
             .stage(engine, generation, StageTime(stage: stage.stage, milliseconds: stage.milliseconds)))
+        // The start is long over.
+        if let returned = processes[process]?.workersReturned {
+            if stage.stage == "warm_up" { await returned.happen() }
+            return
+        }
         processes[process]?.lastStage = stage.stage
         // The two last stages come on two connections, in any order; the start is over when both are known.
         let stages = [stage.stage, processes[process]?.peer.flatMap { processes[$0]?.lastStage }]

@@ -39,11 +39,13 @@ extension ProcessSupervisor {
         }
     }
 
-    /// Makes a parked engine's executor take its new workers, and load. The outcome is told by an event.
+    /// Makes a parked engine's executor take its new workers, and load. The outcome is told by an event, after the stages.
     public func unpark(
         _ engine: EngineID, _ generation: Generation, frontEnd: ProcessID, within limit: Duration
     ) async {
-        await ask(frontEnd, .resumed(engine, generation), engine, generation, within: limit) {
+        let returned = OneShot()
+        if let core = processes[frontEnd]?.peer { processes[core]?.workersReturned = returned }
+        await ask(frontEnd, .resumed(engine, generation), engine, generation, within: limit, after: returned) {
             .unpark(
                 Unpark(
                     id: $0, deadlineMilliseconds: $1, engine: engine.description,
@@ -51,9 +53,10 @@ extension ProcessSupervisor {
         }
     }
 
+    /// - Parameter other: what comes on another connection, in any order, and belongs to the success too.
     private func ask(
         _ frontEnd: ProcessID, _ success: SupervisionEvent, _ engine: EngineID, _ generation: Generation,
-        within limit: Duration = ProcessSupervisor.sleepLimit,
+        within limit: Duration = ProcessSupervisor.sleepLimit, after other: OneShot? = nil,
         _ make: @Sendable (_ id: Int, _ deadline: Int) -> ControlMessage
     ) async {
         let reason: String
@@ -63,6 +66,9 @@ extension ProcessSupervisor {
             }
             guard case .done = try await connection.request(within: limit, make) else {
                 throw ControllerError(.internal, "The front end \(frontEnd) answered with something else than 'done'.")
+            }
+            if let other, await !other.wait(atMost: answerLimit) {
+                throw ControllerError(.internal, "The core of \(engine) did not tell that its workers have loaded.")
             }
             return await tell(success)
         } catch {

@@ -27,6 +27,8 @@ struct SupervisedProcess {
     var workers: [ProcessID] = []
     /// The stage of its start that ended last.
     var lastStage: String?
+    /// Of a core that was parked: happens with the last stage of its workers' return.
+    var workersReturned: OneShot?
     var greetedAt: ContinuousClock.Instant?
     /// To be ended as soon as its pid is known.
     var mustEnd = false

@@ -7,17 +7,9 @@ struct CoreStart: EngineStart {
     let executor: any Executor
 
     func run(_ stages: inout Stages) async throws {
-        let executor = executor
         let arguments = try await stages.configure(assignment.arguments)
-        try await stages.run(.attach) { try await executor.attach() }
-        try await stages.run(.load) {
-            writeLines(arguments.logBytes)
-            try await executor.run(.load, arguments)
-        }
-        try await stages.run(.keyValueCache) { try await executor.run(.keyValueCache, arguments) }
-        try await stages.run(.warmUp) {}
-        await executor.started()
-        let core = ServingCore(arguments: arguments, executor: executor)
+        try await executor.start(arguments, &stages) { writeLines(arguments.logBytes) }
+        let core = ServingCore(arguments: arguments, executor: executor, stages: stages)
         try await EngineLink.serve(at: assignment.inputSocket) { await core.answer($0) }
     }
 

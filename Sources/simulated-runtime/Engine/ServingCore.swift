@@ -4,11 +4,14 @@ import ControlProtocol
 actor ServingCore {
     private let arguments: SimulatedArguments
     private let executor: any Executor
+    private let stages: Stages
     private var requests = 0
 
-    init(arguments: SimulatedArguments, executor: any Executor) {
+    /// - Parameter stages: those of its start; what tells them tells those of its workers' return.
+    init(arguments: SimulatedArguments, executor: any Executor, stages: Stages) {
         self.arguments = arguments
         self.executor = executor
+        self.stages = stages
     }
 
     /// The answer to the front end; nil where it wants none.
@@ -40,11 +43,10 @@ actor ServingCore {
     }
 
     private func unpark() async -> EngineMessage {
+        var stages = stages
+        stages.restart()
         do {
-            try await executor.attach()
-            try await executor.run(.load, arguments)
-            try await executor.run(.keyValueCache, arguments)
-            await executor.started()
+            try await executor.start(arguments, &stages)
             return .done
         } catch {
             await executor.release()

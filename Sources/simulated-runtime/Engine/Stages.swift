@@ -1,7 +1,7 @@
 import ControlProtocol
 import Foundation
 
-/// The stages of one process's start: runs, times and reports them, and does what tests want to see at them.
+/// The stages of one process's start, or of its workers' return: runs, times and reports them, and does what tests want to see at them.
 struct Stages: Sendable {
     /// Told of each stage when it has ended, and why if it has failed.
     typealias Report = @Sendable (_ stage: WireStageTime, _ error: String?) async -> Void
@@ -37,6 +37,11 @@ struct Stages: Sendable {
         arguments = read
         if isReported { try await run(.config) {} }
         return read
+    }
+
+    /// The next stage begins now.
+    mutating func restart() {
+        since = .now
     }
 
     /// A stage: `body`, but never shorter than the arguments say.

@@ -16,6 +16,22 @@ protocol Executor: Sendable {
     func release() async
 }
 
+extension Executor {
+    /// From nothing to serving: the stages of a core's start, or of its workers' return.
+    func start(
+        _ arguments: SimulatedArguments, _ stages: inout Stages, whileLoading body: @Sendable () -> Void = {}
+    ) async throws {
+        try await stages.run(.attach) { try await attach() }
+        try await stages.run(.load) {
+            body()
+            try await run(.load, arguments)
+        }
+        try await stages.run(.keyValueCache) { try await run(.keyValueCache, arguments) }
+        try await stages.run(.warmUp) {}
+        await started()
+    }
+}
+
 /// Without workers: the model's memory is the core's own.
 struct InProcessExecutor: Executor {
     let vitals: Vitals

@@ -85,8 +85,8 @@ import Testing
     }
 
     @Test func plansAreLargeEnough() {
-        #expect(Plan.quick.cycles >= Trend.fewestSamples)
-        #expect(Plan.quick.simulatedCycles >= Trend.fewestSamples)
+        #expect(Plan.quick.cycles >= Drift.fewestSamples)
+        #expect(Plan.quick.simulatedCycles >= Drift.fewestSamples)
         #expect(Plan.full.leases >= 200 && Plan.full.blocks >= 20 && Plan.full.starts >= 10 && Plan.full.parks >= 10)
     }
 }

@@ -90,20 +90,26 @@ import Testing
                 cycles: 200, firstTokenMs: ["a-1": [500]],
                 inventories: (1...200).map { cycle in
                     Inventory(
-                        cycle: cycle, proportionalBytes: 1_000_000_000 + bytes * cycle + cycle * 37 % 50 * 100_000,
-                        processes: 9, controllerDescriptors: 40 + cycle % 3, descriptors: 200 + cycle / every,
+                        cycle: cycle,
+                        bytesByKind: [
+                            "controller": 50_000_000 + bytes * cycle, "zygote": 950_000_000 + cycle * 37 % 50 * 100_000,
+                        ], processes: 9, controllerDescriptors: 40 + cycle % 3, descriptors: 200 + cycle / every,
                         segments: 0)
                 }, leftovers: Leftovers(processes: leftovers, files: [], sharedMemory: []))
         }
         report.cycles = cycles(bytes: 0, of: 1000, leftovers: 0)
         report.simulatedCycles = report.cycles
         #expect(missed(report) == [])
-        report.cycles = cycles(bytes: 500_000, of: 20, leftovers: 1)
+        report.cycles = cycles(bytes: 600_000, of: 20, leftovers: 1)
         #expect(
             missed(report) == [
-                "vLLM, 200 cycles: growth of memory", "vLLM, 200 cycles: more descriptors of all processes",
+                "vLLM, second half of 200 cycles: growth of memory",
+                "vLLM, 200 cycles: more descriptors of all processes",
                 "vLLM, left over after the cycles",
             ])
+        // Which kind it was is told.
+        let lines = report.tables.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(lines.contains(["controller", "50.6", "110.6", "170.0"]))
     }
 
     @Test func jsonHoldsWhatFollowsFromTheSamples() throws {

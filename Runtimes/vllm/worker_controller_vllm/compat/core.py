@@ -3,6 +3,7 @@
 import gc
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from worker_controller_vllm.compat import CHECKED_VERSIONS, fallback
@@ -30,10 +31,12 @@ def run_core(
     mark: Mark,
     count_step: Callable[[], None],
     home: Home | None,
+    workers_return: Callable[[], AbstractContextManager[None]],
 ) -> None:
     """vLLM's own core, with known addresses instead of a handshake; serves until it is ended.
 
-    `home` is what a core leases its workers for; None: it computes itself.
+    `home` is what a core leases its workers for; None: it computes itself. Within `workers_return` an executor that was
+    parked gets workers, and reports its stages by `mark` as at the start.
 
     With one data-parallel rank the stock handshake tells the core these two addresses and nothing else, and tells the
     front end nothing (`AsyncLLM` with `client_addresses` waits for the core's ready message on the input socket).
@@ -94,19 +97,24 @@ def run_core(
         vllm_config=contents.config,
         local_client=True,
         handshake_address="",
-        executor_class=_executor_maker(contents, mark, home),
+        executor_class=_executor_maker(contents, mark, home, workers_return),
         log_stats=log_stats_of(contents.engine_args),
     )
 
 
-def _executor_maker(contents: Prepared, mark: Mark, home: Home | None) -> Callable[[Any], Any]:
+def _executor_maker(
+    contents: Prepared,
+    mark: Mark,
+    home: Home | None,
+    workers_return: Callable[[], AbstractContextManager[None]],
+) -> Callable[[Any], Any]:
     """What the core calls for its executor: the template's, where there is one."""
     from vllm.v1.executor import Executor
 
     if home is not None:
         from worker_controller_vllm.compat.remote_executor import of_core
 
-        return of_core(home, mark)
+        return of_core(home, mark, workers_return)
     executor = contents.executor
     if executor is None:
         return _marking_executor(Executor.get_class(contents.config), mark)

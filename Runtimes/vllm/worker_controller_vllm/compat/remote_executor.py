@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from vllm import envs
@@ -58,6 +59,7 @@ class RemoteExecutor(MultiprocExecutor):
     supports_pp = False
     home: ClassVar[Home | None] = None
     report_stage: Callable[[str], None] = staticmethod(_nothing)
+    workers_return: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
 
     def _init_executor(self) -> None:
         self._finalizer = weakref.finalize(self, self.shutdown)
@@ -92,8 +94,6 @@ class RemoteExecutor(MultiprocExecutor):
         except BaseException:
             self.shutdown()
             raise
-        # The start has these stages; workers that come later are no part of it.
-        self.report_stage = _nothing
         set_torch_threads_for_runtime()
         self.output_rank = self._get_output_rank()
 
@@ -208,9 +208,13 @@ class RemoteExecutor(MultiprocExecutor):
             raise RuntimeError("the engine has its workers")
         assert self._client is not None
         try:
-            self._staff()
-            for method, values, named in self._opening:
-                super().collective_rpc(method, *values, **named)
+            with self.workers_return():
+                self._staff()
+                for method, values, named in self._opening:
+                    super().collective_rpc(method, *values, **named)
+                # Of these calls a start, too, sees only the end of all; nothing comes after them here.
+                self.report_stage("kv_cache")
+                self.report_stage("warm_up")
         except BaseException:
             self._let_workers_go(wait=False)
             self._client.release()
@@ -250,6 +254,11 @@ class RemoteExecutor(MultiprocExecutor):
             callback()
 
 
-def of_core(home: Home, report_stage: Callable[[str], None]) -> type[RemoteExecutor]:
-    """The executor of one of our own engines."""
-    return type("CoreExecutor", (RemoteExecutor,), {"home": home, "report_stage": staticmethod(report_stage)})
+def of_core(
+    home: Home,
+    report_stage: Callable[[str], None],
+    workers_return: Callable[[], AbstractContextManager[None]],
+) -> type[RemoteExecutor]:
+    """The executor of one of our own engines. It reports the stages of the start, and those within `workers_return`."""
+    reporting = {"report_stage": staticmethod(report_stage), "workers_return": staticmethod(workers_return)}
+    return type("CoreExecutor", (RemoteExecutor,), {"home": home, **reporting})
