@@ -137,7 +137,7 @@ extension Integration {
         }
 
         @Test func theIdleTimeoutStopsTheModel() async throws {
-            try await withShortMemory(idleTimeout: "1500ms") { controller in
+            try await withShortMemory(idleTimeout: "4s") { controller in
                 let engine = try await controller.engine(of: "alpha")
                 try await eventually("it is stopped") { try await controller.model("alpha").engines.isEmpty }
                 #expect(engine.pids.allSatisfy { !ProcessTable.isAlive($0) })

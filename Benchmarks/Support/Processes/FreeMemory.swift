@@ -5,8 +5,11 @@ import Glibc
 /// The machine's memory that nobody uses.
 package enum FreeMemory {
     private static let piece = 64 << 20
+    /// Linux reports free memory to its host two seconds after some became free (`PAGE_REPORTING_DELAY`). What ended just now
+    /// would have it reported in the middle of what is timed.
+    private static let reportingDelay = Duration.milliseconds(2200)
 
-    /// Writes to so much of it, on all processors, and gives it back.
+    /// Writes to so much of it, on all processors, holds it until what became free before is reported, and gives it back.
     ///
     /// A virtual machine may have returned free memory to its host, which then takes up to eight times as long for the first
     /// write to a page: that would be measured, and not the start. Where memory is the machine's own, nothing changes.
@@ -28,6 +31,7 @@ package enum FreeMemory {
                 UnsafeMutablePointer<UInt8>(bitPattern: start + UInt(offset))?.pointee = 1
             }
         }
+        try Interruption.sleep(reportingDelay)
     }
 
     private static func available() throws -> Int {
