@@ -45,6 +45,8 @@ extension Faults {
         func contentsAreReadWhereThatIsWanted(verify: String) async throws {
             let model = TestModel("alpha", settings: ["verify": verify])
             try await withController(.init([model])) { controller in
+                // What is being made now is of the files as they were.
+                try await controller.awaitTemplate(of: "alpha")
                 try controller.folder.write(opening: "old", of: "alpha")
                 _ = try await controller.sleep("alpha")
                 try controller.folder.writeUnseen(opening: "new", of: "alpha")

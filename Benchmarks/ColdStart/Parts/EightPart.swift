@@ -18,6 +18,8 @@ struct EightPart {
         var disturbedMs: [Double] = []
         /// The first token of the ninth.
         var withheldMs: [Double] = []
+        /// That of a model whose template is ready, asked right after the ninth, so that both start at the same time.
+        var besideWithheldMs: [Double] = []
 
         /// A template's making and a start from it, by medians: what the ninth's first request may take.
         var allowedMs: Double? {
@@ -26,11 +28,14 @@ struct EightPart {
         }
 
         /// By medians: above 1 is slower.
-        var disturbance: Double? {
-            guard let disturbed = Statistics.median(disturbedMs), let warm = Statistics.median(warmMs) else {
-                return nil
-            }
-            return disturbed / warm
+        var disturbance: Double? { byAlone(disturbedMs) }
+
+        /// The same of starts beside the ninth's.
+        var disturbanceByNinth: Double? { byAlone(besideWithheldMs) }
+
+        private func byAlone(_ milliseconds: [Double]) -> Double? {
+            guard let median = Statistics.median(milliseconds), let warm = Statistics.median(warmMs) else { return nil }
+            return median / warm
         }
     }
 
@@ -38,6 +43,8 @@ struct EightPart {
     static let withheld = "withheld"
     /// Noise and the processor time of a template that is made at low priority.
     static let highestDisturbance = 1.2
+    /// Two that start at the same time share the processors; neither may wait for the other.
+    static let highestDisturbanceByNinth = 2.0
     private static let withheldCycles = 5
 
     /// Starts a controller of its own with these models; its argument is for the name of its log.
@@ -88,6 +95,15 @@ struct EightPart {
         for _ in 0..<min(Self.withheldCycles, plan.cycles) {
             try controller.settle()
             result.withheldMs.append(try firstToken(of: Self.withheld, .cold, at: controller))
+        }
+        for model in templated.prefix(min(Self.withheldCycles, plan.cycles)) {
+            try controller.settle()
+            var ninth = try StreamingExchange(
+                ChatRequest(model: Self.withheld, prompt: Prompts.standard, maxTokens: 1), to: controller.endpoint,
+                by: .now + .seconds(10))
+            result.besideWithheldMs.append(try firstToken(of: model.name, .warm, at: controller))
+            try ninth.finish(by: .now + .seconds(300))
+            try ninth.expect(.cold)
         }
         try controller.end()
     }

@@ -27,6 +27,9 @@ extension Report {
             add(
                 "warm start while templates are made / without", eight.disturbance, .atMost,
                 EightPart.highestDisturbance, "times")
+            add(
+                "warm start beside the withheld one's / alone", eight.disturbanceByNinth, .atMost,
+                EightPart.highestDisturbanceByNinth, "times")
         }
         return bars + [leftoversBar]
     }

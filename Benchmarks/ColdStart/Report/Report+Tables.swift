@@ -66,6 +66,7 @@ extension Report {
         table.add("first token, warm (ms)", eight.warmMs)
         table.add("first token, warm, while templates are made (ms)", eight.disturbedMs)
         table.add("first token, template withheld (ms)", eight.withheldMs)
+        table.add("first token, warm, beside that of the withheld one (ms)", eight.besideWithheldMs)
         let memory = [eight.withoutTemplatesBytes, eight.readyBytes].map {
             TextTable.number(Double($0) / 1e6, digits: 0)
         }
