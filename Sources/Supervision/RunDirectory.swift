@@ -1,5 +1,6 @@
 import CPlatform
 import Foundation
+import Logging
 import Scheduling
 
 /// The folder that holds all that the controller keeps outside its memory: sockets, records, logs. Mode 0700.
@@ -53,6 +54,19 @@ public struct RunDirectory: Sendable {
         }
         try makeDirectory(logs)
         return lock
+    }
+
+    /// Removes all that processes have made, whoever they were. Call when none of them lives.
+    public func removeProcessFiles(logger: Logger) {
+        for folder in [temporary, frontEnds, workers] {
+            do {
+                for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                    try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+                }
+            } catch {
+                logger.error("leftovers not removed", metadata: ["folder": "\(folder)", "error": "\(error)"])
+            }
+        }
     }
 
     private func makeDirectory(_ path: String) throws {

@@ -34,13 +34,19 @@ public struct ControllerServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
             try await run(in: directory, on: group)
-            await OrphanReaper.endOrphans(logger: logger)
+            await endOrphans(in: directory)
             try await group.shutdownGracefully()
         } catch {
-            await OrphanReaper.endOrphans(logger: logger)
+            await endOrphans(in: directory)
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// Processes that nobody was told of have folders that no record names.
+    private func endOrphans(in directory: RunDirectory) async {
+        await OrphanReaper.endOrphans(logger: logger)
+        directory.removeProcessFiles(logger: logger)
     }
 
     private func run(in directory: RunDirectory, on group: MultiThreadedEventLoopGroup) async throws {

@@ -35,12 +35,8 @@ extension ProcessSupervisor {
                     "leftovers not removed", metadata: ["process.id": "\(record.process)", "error": "\(error)"])
             }
         }
-        // Whatever is left in these two folders of ours is of earlier epochs, also where its record was lost.
-        for folder in [directory.temporary, directory.frontEnds] {
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
-                try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-            }
-        }
+        // Whatever is left there is of earlier epochs, also where its record was lost.
+        directory.removeProcessFiles(logger: logger)
     }
 
     /// A process that no record names has dialled in: its controller died between the fork and the note of it, or its

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Scheduling
 import Testing
 
@@ -130,5 +131,23 @@ struct RunDirectoryTests {
     func unwritableEpoch() throws {
         let error = try #require(throws: ControllerError.self) { try Epoch.next(in: directory) }
         #expect(error.message.contains("cannot be written: No such file or directory"))
+    }
+
+    /// Also what no record names: a zygote may fork in the moment in which it is killed.
+    @Test func whatProcessesHaveMadeIsRemoved() throws {
+        let lock = try directory.open()
+        defer { withExtendedLifetime(lock) {} }
+        let folder = directory.temporaryDirectory(of: ProcessID(number: 7), epoch: 3)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        let files = [
+            folder + "/out.sock", directory.workerSocket(of: ProcessID(number: 8)),
+            directory.frontEndSocket(of: EngineID("e-1")),
+        ]
+        for file in files { try Data().write(to: URL(fileURLWithPath: file)) }
+        let log = directory.log(of: ProcessID(number: 7))
+        try Data().write(to: URL(fileURLWithPath: log))
+        directory.removeProcessFiles(logger: Logger(label: "test"))
+        #expect(!([folder] + files).contains { FileManager.default.fileExists(atPath: $0) })
+        #expect(FileManager.default.fileExists(atPath: log))
     }
 }
