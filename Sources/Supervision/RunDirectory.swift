@@ -58,13 +58,19 @@ public struct RunDirectory: Sendable {
 
     /// Removes all that processes have made, whoever they were. Call when none of them lives.
     public func removeProcessFiles(logger: Logger) {
-        for folder in [temporary, frontEnds, workers] {
+        func trying(_ path: String, _ body: () throws -> Void) {
             do {
-                for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
-                    try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-                }
+                try body()
             } catch {
-                logger.error("leftovers not removed", metadata: ["folder": "\(folder)", "error": "\(error)"])
+                logger.error("leftovers not removed", metadata: ["path": "\(path)", "error": "\(error)"])
+            }
+        }
+        for folder in [temporary, frontEnds, workers] {
+            trying(folder) {
+                for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                    let path = "\(folder)/\(name)"
+                    trying(path) { try FileManager.default.removeItem(atPath: path) }
+                }
             }
         }
     }

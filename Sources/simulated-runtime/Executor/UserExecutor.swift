@@ -78,13 +78,11 @@ struct UserExecutor: Sendable {
     }
 
     private func failed(_ error: any Error) async -> ProcessEnd {
-        if termination.hasCome {
-            // Nothing failed: what was going on lost its workers because they are given back.
-            await executor.release()
-            return .stopped
-        }
-        log("the executor failed", ["error": "\(error)"])
+        // Then nothing failed: what was going on lost its workers because they are given back.
+        let isTerminated = termination.hasCome
+        if !isTerminated { log("the executor failed", ["error": "\(error)"]) }
         await executor.release()
+        guard !isTerminated else { return .stopped }
         guard let error = error as? ExecutorError else { return .failed }
         if case .leaseRefused(let reason) = error {
             do {

@@ -53,6 +53,15 @@ extension Harness {
         return lease
     }
 
+    /// The engine has had its one request, and gives its workers back.
+    mutating func park(_ engine: EngineID, of model: String, holding lease: Lease) throws {
+        send(.park(newCommand(), engine: model))
+        send(.permitReleased(engine))
+        send(.lease(.released(.of(1, 2), engine, lease.generation)))
+        send(.suspended(engine, try generation(of: engine)))
+        settle()
+    }
+
     func ranks(of model: String) -> [String]? {
         engine(of: model).flatMap { scheduler.engines[$0] }?.place?.ranks.map(\.description)
     }

@@ -57,7 +57,7 @@ def configure_logging_once() -> None:
 
 
 def read_once() -> None:
-    """Has every child know what each would look up for itself: 8 ms for each of both, several times a start.
+    """Has every child know what each would look up for itself, several times a start.
 
     The processors, for which vLLM runs `lscpu` twice; and the plugins that installed packages offer, whose files Python
     reads for each kind of them. A package that is installed later is one for the next zygote, as its modules are.
@@ -75,7 +75,7 @@ def read_once() -> None:
 
 
 def rehearse_operations() -> None:
-    """Computes what a model does while it is created: torch sets an operation up at its first use, 14 ms for these.
+    """Computes what a model does while it is created: torch sets an operation up at its first use.
 
     On so little that torch starts no thread, which a zygote must not have.
     """
