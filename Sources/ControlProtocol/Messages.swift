@@ -148,14 +148,19 @@ public struct Exited: Codable, Sendable, Equatable {
 public struct Ping: Codable, Sendable, Equatable {
     public var id: Int
     public var deadlineMilliseconds: Int
+    /// Whether `pong` is to say what the process owns; nil: yes.
+    public var memory: Bool?
 
-    public init(id: Int, deadlineMilliseconds: Int) {
+    public init(id: Int, deadlineMilliseconds: Int, memory: Bool? = nil) {
         self.id = id
         self.deadlineMilliseconds = deadlineMilliseconds
+        self.memory = memory
     }
 
+    public var asksForMemory: Bool { memory ?? true }
+
     enum CodingKeys: String, CodingKey {
-        case id
+        case id, memory
         case deadlineMilliseconds = "deadline_ms"
     }
 }
@@ -164,7 +169,7 @@ public struct Ping: Codable, Sendable, Equatable {
 public struct Pong: Codable, Sendable, Equatable {
     public var re: Int
     public var progress: Int
-    /// Nil: it cannot tell.
+    /// Nil: it cannot tell, or was not asked.
     public var privateBytes: Int?
     public var cacheBytes: Int
 

@@ -118,7 +118,8 @@ public struct ControllerServer: Sendable {
                 group.addTask { await jobs.run() }
                 group.addTask {
                     try await supervisor.run(
-                        report: { await controller.handle($0) }, started: { await controller.start() })
+                        report: { await controller.handle($0) }, workersAtWork: { await controller.workersAtWork },
+                        started: { await controller.start() })
                 }
                 group.addTask {
                     try await managementService.run()

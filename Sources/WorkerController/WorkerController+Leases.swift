@@ -27,6 +27,13 @@ extension WorkerController {
         }
     }
 
+    /// Those of ready engines that have requests; a user's engine may have some at any time.
+    var workersAtWork: [ProcessID] {
+        scheduler.engines.values.filter { engine in
+            engine.phase == .ready && (engine.isExternal || permits[engine.id]?.inFlight ?? 0 > 0)
+        }.flatMap(\.workers)
+    }
+
     /// An engine that a user started: its workers have to be of a runtime with the same vLLM.
     func externalAsked(_ request: ExternalRequest) {
         unplaced.append(request)

@@ -168,10 +168,13 @@ extension Faults {
 }
 
 extension RunningController {
-    /// Kills the last of the model's workers while one streams and three wait.
+    /// Kills the last of the model's workers, or does something else to it that it does not survive, while one streams and
+    /// three wait.
     ///
     /// - Returns: how long after that the stream's error came.
-    fileprivate func loseWorkerInMidStream(of name: String, size: Int) async throws -> Duration {
+    func loseWorkerInMidStream(
+        of name: String, size: Int, by harm: (Int) throws -> Void = ProcessTable.kill
+    ) async throws -> Duration {
         var stream = try await stream(name, "a", tokens: 10_000)
         #expect(try await stream.nextToken() == "\(name):")
         let engine = try await engine(of: name)
@@ -179,10 +182,10 @@ extension RunningController {
         try await eventually("they wait") { try await model(name).waiting == 3 }
 
         let worker = try #require(try await pool(of: engine.id).last)
-        let killed = ContinuousClock.now
-        try ProcessTable.kill(try #require(worker.pid))
+        let harmed = ContinuousClock.now
+        try harm(try #require(worker.pid))
         let rest = try await stream.rest()
-        let took = ContinuousClock.now - killed
+        let took = ContinuousClock.now - harmed
         #expect(rest.last == .error(code: "engine_died"))
         #expect(rest.dropLast().allSatisfy { $0 == .token(" a") })
 
@@ -193,6 +196,7 @@ extension RunningController {
         let next = try await self.engine(of: name)
         #expect(next.id != engine.id)
         #expect(next.workers.count == size && !next.workers.contains(worker.id))
+        #expect(!ProcessTable.isAlive(try #require(worker.pid)))
         try await expectGone(engine)
         return took
     }

@@ -86,6 +86,31 @@ extension Faults {
                 #expect(try await controller.engine(of: "beta").workers == beta.workers)
             }
         }
+
+        /// It takes as long as workers have to give a sign of life.
+        @Test func oneThatIsFrozenInMidStream() async throws {
+            let alpha = TestModel.remote(
+                "alpha", workers: 2, settings: ["concurrency": "1"], arguments: ["sim-tokens-per-second": "20"])
+            let beta = TestModel.remote("beta", arguments: ["sim-tokens-per-second": "1"])
+            try await withController(.init([alpha, beta], templates: false)) { controller in
+                var untouched = try await controller.stream("beta", "b", tokens: 81)
+                #expect(try await untouched.nextToken() == "beta:")
+                let beta = try await controller.engine(of: "beta")
+                let user = try UserExecutor(controller.folder, workers: 2)
+                let frozen = try await user.ready().workers[1]
+                try ProcessTable.stop(frozen.pid)
+
+                let took = try await controller.loseWorkerInMidStream(of: "alpha", size: 2, by: ProcessTable.stop)
+                #expect(took > .seconds(59) && took < .seconds(80), "\(took)")
+                #expect(try await user.process.waitForEnd() == UserExecutor.End.workersLost)
+                try await eventually("the user's is gone") { !ProcessTable.isAlive(frozen.pid) }
+                let lines = controller.process.errorText.split(separator: "\n")
+                let told = lines.filter { $0.contains("process gone") && $0.contains("did not answer for 60.0 s") }
+                #expect(told.count == 2, "\(lines.joined(separator: "\n"))")
+                #expect(try await untouched.rest() == Array(repeating: .token(" b"), count: 80) + [.done])
+                #expect(try await controller.engine(of: "beta").workers == beta.workers)
+            }
+        }
     }
 }
 

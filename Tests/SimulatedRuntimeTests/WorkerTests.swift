@@ -91,6 +91,8 @@ extension SimulatedRuntimeTests {
                 let owned = try #require(busy.privateBytes)
                 #expect(abs(owned - baseline - (bytes + cache) / 2) < Self.tolerance)
                 #expect(busy.progress == 3 * counter)
+                let life = try runtime.ping("p-21", memory: false)
+                #expect(life == Pong(re: life.re, progress: busy.progress, privateBytes: nil, cacheBytes: 0))
 
                 try runtime.reset("p-21", generation)
                 #expect(socket.isClosedByWorker())

@@ -82,6 +82,8 @@ def test_one_worker_serves_one_executor_after_the_other(bench: Bench) -> None:
         assert facts["threads"] == 3  # Main, control and the one that watches the executor.
         pong = bench.controller.ask(peer, "ping")
         assert (pong["progress"], pong["cache_bytes"]) == (3 * use, 4096)
+        life = bench.controller.ask(peer, "ping", memory=False)
+        assert (life["progress"], life["cache_bytes"], "private_bytes" in life) == (3 * use, 0, False)
         connection.close()
         assert reset(bench, peer, generation)["type"] == "done"
         assert bench.controller.ask(peer, "ping")["cache_bytes"] == 0

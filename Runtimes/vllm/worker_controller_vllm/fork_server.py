@@ -80,7 +80,8 @@ class ForkServer:
         if isinstance(message, Fork):
             self._fork(message)
         elif isinstance(message, Ping):
-            self._control.send(Pong(re=message.id, progress=self._forks, private_bytes=private_bytes()))
+            owned = private_bytes() if message.asks_for_memory else None
+            self._control.send(Pong(re=message.id, progress=self._forks, private_bytes=owned))
         elif isinstance(message, Stop):
             self._release_children()
             self._control.send(Done(re=message.id))

@@ -91,7 +91,7 @@ class ForkedProcess:
             Pong(
                 re=ping.id,
                 progress=self._progress(),
-                private_bytes=self._owned_bytes(),
-                cache_bytes=self._cache_bytes(),
+                private_bytes=self._owned_bytes() if ping.asks_for_memory else None,
+                cache_bytes=self._cache_bytes() if ping.asks_for_memory else 0,
             )
         )

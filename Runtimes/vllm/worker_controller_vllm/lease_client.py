@@ -165,7 +165,8 @@ class LeaseClient:
         elif isinstance(message, LeaseRevoke):
             self._revoke(message)
         elif isinstance(message, Ping):
-            self._send(Pong(re=message.id, progress=0, private_bytes=private_bytes()))
+            owned = private_bytes() if message.asks_for_memory else None
+            self._send(Pong(re=message.id, progress=0, private_bytes=owned))
         else:
             reason = f"an {ROLE} does not take '{message.TYPE}'"
             self._send(Error(re=getattr(message, "id", None), reason=reason))

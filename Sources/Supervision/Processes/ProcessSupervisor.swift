@@ -18,6 +18,7 @@ public actor ProcessSupervisor {
     let logger: Logger
     /// How long a process may take to answer.
     let answerLimit: Duration
+    let pulse: Pulse
     private let server: ControlServer
     private var report: Report?
     var processes: [ProcessID: SupervisedProcess] = [:]
@@ -30,8 +31,8 @@ public actor ProcessSupervisor {
 
     public init(
         directory: RunDirectory, epoch: Int, orphanTimeout: Duration, logBytes: Int,
-        runtimes: [RuntimeName: RuntimeProgram], answerLimit: Duration = .seconds(10), group: any EventLoopGroup,
-        jobs: JobRunner, logger: Logger
+        runtimes: [RuntimeName: RuntimeProgram], answerLimit: Duration = .seconds(10), pulse: Pulse = Pulse(),
+        group: any EventLoopGroup, jobs: JobRunner, logger: Logger
     ) {
         self.directory = directory
         self.epoch = epoch
@@ -41,6 +42,7 @@ public actor ProcessSupervisor {
         self.jobs = jobs
         self.logger = logger
         self.answerLimit = answerLimit
+        self.pulse = pulse
         server = ControlServer(path: directory.controlSocket, group: group, logger: logger)
     }
 
@@ -48,8 +50,12 @@ public actor ProcessSupervisor {
     ///
     /// - Parameters:
     ///   - report: called for everything that happens, one after another for each process.
+    ///   - workersAtWork: names the workers that are asked for signs of life.
     ///   - started: called when processes can dial in.
-    public func run(report: @escaping Report, started: @Sendable () async -> Void) async throws {
+    public func run(
+        report: @escaping Report, workersAtWork: @escaping @Sendable () async -> [ProcessID],
+        started: @Sendable () async -> Void
+    ) async throws {
         self.report = report
         // Orphans of a zygote that died become ours, so that they are reaped.
         _ = wc_become_subreaper()
@@ -58,6 +64,7 @@ public actor ProcessSupervisor {
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.server.serve(listener, self) }
             group.addTask { try await self.limitLogs() }
+            group.addTask { try await self.takePulses(of: workersAtWork) }
             try await group.waitForAll()
         }
     }
@@ -208,7 +215,7 @@ public actor ProcessSupervisor {
             await processes[peer]?.gone.wait(atMost: .seconds(1))
         }
         await awaitReasons(of: processes[id]?.workers ?? [])
-        let reason = "its \(process.name) \(exit ?? "ended")"
+        let reason = "its \(process.name) \(process.killedBecause ?? exit ?? "ended")"
         logger.log(
             level: process.mustEnd ? .debug : .warning, "process gone",
             metadata: ["process.id": "\(id)", "reason": "\(reason)", "log": "\(process.log)"])

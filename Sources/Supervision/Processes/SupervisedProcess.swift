@@ -17,6 +17,10 @@ struct SupervisedProcess {
     var connection: ControlConnection?
     /// Happens with the end of its present connection.
     var connectionEnd = OneShot()
+    /// Whether the answer to a ping of `takePulses` is awaited.
+    var isAskedForLife = false
+    /// Why we killed it, where that says more than the signal.
+    var killedBecause: String?
     /// How it ended, as its parent says, and that it was said.
     var exit: String?
     let exitReported = OneShot()

@@ -127,8 +127,9 @@ actor ControlLink {
             return .stopped
         case .ping(let ping):
             let pong = Pong(
-                re: ping.id, progress: await duty.progress(), privateBytes: await duty.privateBytes(),
-                cacheBytes: await duty.cacheBytes())
+                re: ping.id, progress: await duty.progress(),
+                privateBytes: ping.asksForMemory ? await duty.privateBytes() : nil,
+                cacheBytes: ping.asksForMemory ? await duty.cacheBytes() : 0)
             await send(.pong(pong))
         case .error(let error):
             log("the controller did not understand", ["reason": error.reason])

@@ -45,8 +45,8 @@ final class ExecutorConversation: ChannelInboundHandler {
         if let id = message.answeredID { return settle(id, .success(message)) }
         switch message {
         case .ping(let ping):
-            let pong = Pong(re: ping.id, progress: duties.progress(), privateBytes: PrivateMemory.bytes())
-            write(.pong(pong), context)
+            let bytes = ping.asksForMemory ? PrivateMemory.bytes() : nil
+            write(.pong(Pong(re: ping.id, progress: duties.progress(), privateBytes: bytes)), context)
         case .leaseRevoke(let revoke): letGo(revoke, context)
         default: write(.error(ProtocolError(reason: "an executor does not take this message")), context)
         }

@@ -133,9 +133,11 @@ final class RuntimeUnderTest {
         }
     }
 
-    func ping(_ process: String) throws -> Pong {
-        guard case .pong(let pong) = try controller.ask(process, { .ping(Ping(id: $0, deadlineMilliseconds: 5000)) })
-        else { throw TestFailure("\(process) did not answer a ping") }
+    func ping(_ process: String, memory: Bool? = nil) throws -> Pong {
+        let answer = try controller.ask(process) {
+            .ping(Ping(id: $0, deadlineMilliseconds: 5000, memory: memory))
+        }
+        guard case .pong(let pong) = answer else { throw TestFailure("\(process) did not answer a ping") }
         return pong
     }
 

@@ -89,6 +89,45 @@ struct WorkerTests {
         }
     }
 
+    private static let pulse = Pulse(interval: .milliseconds(10), limit: .seconds(2))
+
+    @Test("One at work that answers no more is asked once more, and then ended, with the reason told")
+    func silence() async throws {
+        try await SupervisorUnderTest.run(pulse: Self.pulse) { under in
+            let peer = try await worker(under).peer
+            under.atWork.withLockedValue { $0 = [id] }
+            try await answerPulse(peer)
+            var unanswered = 0
+            while case .message(let message) = await peer.nextFrame() {
+                guard case .ping(let ping) = message else { throw TestFailure("\(message) instead of a ping") }
+                #expect(ping.memory == false && ping.deadlineMilliseconds == 1000)
+                unanswered += 1
+            }
+            // Never two at once, however often it would have been its turn.
+            #expect(unanswered == 2)
+            #expect(try await under.nextGone(id).hasSuffix(") did not answer for 2.0 s"))
+        }
+    }
+
+    @Test("One at work that answers the second time lives, and what it owned is known still")
+    func lateSignOfLife() async throws {
+        try await SupervisorUnderTest.run(pulse: Self.pulse) { under in
+            let peer = try await worker(under).peer
+            under.atWork.withLockedValue { $0 = [id] }
+            let first = try await peer.nextPing()
+            try await answerPulse(peer)
+            try await peer.send(.pong(Pong(re: first.id, progress: 0, privateBytes: nil)))
+            for _ in 0..<3 { try await answerPulse(peer) }
+            #expect(await under.supervisor.snapshot(of: id)?.privateBytes == 4096)
+        }
+    }
+
+    private func answerPulse(_ peer: ControlPeer) async throws {
+        let ping = try await peer.nextPing()
+        #expect(ping.memory == false)
+        try await peer.send(.pong(Pong(re: ping.id, progress: 0, privateBytes: nil)))
+    }
+
     private func nextReset(_ peer: ControlPeer) async throws -> Reset {
         let message = try await peer.next()
         guard case .reset(let reset) = message else { throw TestFailure("\(message) instead of a reset") }

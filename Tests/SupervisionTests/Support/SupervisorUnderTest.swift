@@ -28,11 +28,13 @@ struct SupervisorUnderTest {
 
     /// Stages are taken in only when this has happened, if it is given.
     private let gate: OneShot?
+    /// Those that are asked for signs of life.
+    let atWork = NIOLockedValueBox<[ProcessID]>([])
 
     /// - Parameter command: the zygote's program, if it is to be something else than a puppet.
     init(
         in folder: TemporaryFolder, command: [String]? = nil, answerLimit: Duration = .seconds(60),
-        gate: OneShot? = nil
+        pulse: Pulse = Pulse(), gate: OneShot? = nil
     ) async throws {
         self.gate = gate
         self.folder = folder
@@ -45,17 +47,18 @@ struct SupervisorUnderTest {
             directory: directory, epoch: Self.epoch, orphanTimeout: .seconds(300), logBytes: 1 << 20,
             runtimes: [
                 Self.runtime: RuntimeProgram(command: command ?? zygote.command, environment: ["PUPPET": "yes"])
-            ], answerLimit: answerLimit, group: MultiThreadedEventLoopGroup.singleton, jobs: jobs, logger: logger)
+            ], answerLimit: answerLimit, pulse: pulse, group: MultiThreadedEventLoopGroup.singleton, jobs: jobs,
+            logger: logger)
         (events, report) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(4096))
     }
 
     /// Runs the test beside the supervisor.
     static func run(
-        command: [String]? = nil, answerLimit: Duration = .seconds(60),
+        command: [String]? = nil, answerLimit: Duration = .seconds(60), pulse: Pulse = Pulse(),
         _ test: (SupervisorUnderTest) async throws -> Void
     ) async throws {
         let under = try await SupervisorUnderTest(
-            in: TemporaryFolder(), command: command, answerLimit: answerLimit)
+            in: TemporaryFolder(), command: command, answerLimit: answerLimit, pulse: pulse)
         defer { withExtendedLifetime(under) {} }
         try await under.whileRunning { try await test(under) }
     }
@@ -69,7 +72,7 @@ struct SupervisorUnderTest {
                 defer { group.cancelAll() }
                 group.addTask { await jobs.run() }
                 // The supervisor keeps the closure, so it may not hold the supervisor.
-                group.addTask { [supervisor, report, gate, early] in
+                group.addTask { [supervisor, report, gate, early, atWork] in
                     try await supervisor.run(
                         report: { event in
                             if case .stage = event { await gate?.wait(atMost: .seconds(60)) }
@@ -78,7 +81,7 @@ struct SupervisorUnderTest {
                             } else {
                                 report.yield(event)
                             }
-                        }, started: { continuation.finish() })
+                        }, workersAtWork: { atWork.withLockedValue(\.self) }, started: { continuation.finish() })
                 }
                 for await _ in started {}
                 try await test()

@@ -106,6 +106,12 @@ class Ping(Message):
     TYPE = "ping"
     id: int
     deadline_ms: float | None = None
+    memory: bool | None = None
+    """Whether `pong` is to say what the process owns; None: yes."""
+
+    @property
+    def asks_for_memory(self) -> bool:
+        return self.memory is not False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +122,7 @@ class Pong(Message):
     re: int
     progress: int
     private_bytes: int | None = None
-    """None: it cannot tell."""
+    """None: it cannot tell, or was not asked."""
 
     cache_bytes: int = 0
 
