@@ -24,7 +24,7 @@ struct BenchmarkRun {
         if parts.contains(.drift) { try measureDrift(&report) }
         if parts.contains(.eight) {
             report.eight = try EightPart(
-                start: bed.begin, folder: smollm2.folder.path, plan: report.plan
+                start: bed.begin, folder: smollm2.folder, plan: report.plan
             ).run(&generator)
         }
     }

@@ -49,19 +49,19 @@ struct EightPart {
 
     /// Starts a controller of its own with these models; its argument is for the name of its log.
     let start: (String, [ControllerConfig.Model]) throws -> RunningController
-    let folder: String
+    let folder: ModelFolder
     let plan: Plan
 
     /// With lengths of their own, so that their templates differ.
     private var templated: [ControllerConfig.Model] {
         (1...Self.count).map {
             .init(
-                name: "m\($0)", path: folder,
+                name: "m\($0)", path: folder.path,
                 arguments: FairSettings.arguments(contextLength: FairSettings.contextLength - 128 * ($0 - 1)),
                 rest: .warm)
         }
     }
-    private var ninth: ControllerConfig.Model { .init(name: Self.withheld, path: folder, rest: .cold) }
+    private var ninth: ControllerConfig.Model { .init(name: Self.withheld, path: folder.path, rest: .cold) }
 
     func run(_ generator: inout SeededGenerator) throws -> Result {
         var result = Result()
@@ -89,15 +89,15 @@ struct EightPart {
         }
         for _ in 0..<plan.cycles {
             guard let model = templated.randomElement(using: &generator) else { break }
-            try controller.settle()
+            try makeReady(controller)
             result.warmMs.append(try firstToken(of: model.name, .warm, at: controller))
         }
         for _ in 0..<min(Self.withheldCycles, plan.cycles) {
-            try controller.settle()
+            try makeReady(controller)
             result.withheldMs.append(try firstToken(of: Self.withheld, .cold, at: controller))
         }
         for model in templated.prefix(min(Self.withheldCycles, plan.cycles)) {
-            try controller.settle()
+            try makeReady(controller)
             var ninth = try StreamingExchange(
                 ChatRequest(model: Self.withheld, prompt: Prompts.standard, maxTokens: 1), to: controller.endpoint,
                 by: .now + .seconds(10))
@@ -113,13 +113,21 @@ struct EightPart {
         let controller = try start("eight-disturbed", templated + [ninth])
         var asked: [String] = []
         let deadline = Instant.now + .seconds(600)
-        while let model = try nextToAsk(at: controller, asked, by: deadline) {
+        while true {
+            try folder.makeReady()
+            guard let model = try nextToAsk(at: controller, asked, by: deadline) else { break }
             result.disturbedMs.append(try firstToken(of: model, .warm, at: controller))
             asked.removeAll { $0 == model }
             asked.append(model)
             try controller.management.unload(model)
         }
         try controller.end()
+    }
+
+    /// Before a start with which nothing is to interfere.
+    private func makeReady(_ controller: RunningController) throws {
+        try controller.settle()
+        try folder.makeReady()
     }
 
     /// Waits for a model that is ready to be started while a template is being made.
