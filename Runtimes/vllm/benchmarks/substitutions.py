@@ -51,6 +51,12 @@ def without_early_repacking() -> None:
     EarlyRepacking.watch = nothing
 
 
+def without_embedding_lookups() -> None:
+    from worker_controller_vllm.compat.embeddings import Lookups
+
+    Lookups.watch = nothing
+
+
 def without_untouched_memory() -> None:
     from worker_controller_vllm.compat import executor, loading
 
@@ -162,6 +168,7 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "lazy-cache": without_lazy_cache,
     "fast-loading": without_fast_loading,
     "early-repacking": without_early_repacking,
+    "embedding-lookups": without_embedding_lookups,
     "untouched-memory": without_untouched_memory,
     "huge-pages": without_huge_pages,
     "early-executor": without_early_executor,

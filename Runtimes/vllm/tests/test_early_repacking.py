@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -20,10 +21,14 @@ class Quantized(Plain):
     """Weights of which more is to be known."""
 
 
+class PlainEmbedding:
+    """As vLLM's method for embeddings and output matrices that are not quantized."""
+
+
 class Linear(torch.nn.Module):
     """One of vLLM's: a matrix of two parts, as of a gate and its input, and perhaps a bias."""
 
-    def __init__(self, method: Plain, size: int = 8, bias: bool = False) -> None:
+    def __init__(self, method: Plain | PlainEmbedding, size: int = 8, bias: bool = False) -> None:
         super().__init__()
         self.quant_method = method
         self.weight = torch.nn.Parameter(torch.empty(2, size), requires_grad=False)
@@ -42,6 +47,12 @@ class World:
         self.ranks, self.is_cpu, self.is_zen = 1, True, False
         stand_in(monkeypatch, "vllm.distributed", get_tensor_model_parallel_world_size=lambda: self.ranks)
         stand_in(monkeypatch, "vllm.model_executor.layers.linear", UnquantizedLinearMethod=Plain)
+        stand_in(
+            monkeypatch,
+            "vllm.model_executor.layers.vocab_parallel_embedding",
+            ParallelLMHead=Output,
+            UnquantizedEmbeddingMethod=PlainEmbedding,
+        )
         platform = type("Platform", (), {"is_cpu": lambda _: self.is_cpu, "is_zen_cpu": lambda _: self.is_zen})
         stand_in(monkeypatch, "vllm.platforms", current_platform=platform())
         self.keeps_matrix = False
@@ -58,10 +69,17 @@ class World:
             self.work.pop(0)()
 
     def _repack(self, layer: Linear, remove_weight: bool) -> None:
-        assert remove_weight
+        assert remove_weight != isinstance(layer, Output)
         layer.packed = layer.weight.detach().clone()
         if not self.keeps_matrix:
             layer.weight = torch.nn.Parameter(torch.empty(0), requires_grad=False)
+
+
+class Output(Linear):
+    """A matrix that the output is computed with; loaded at once, and kept."""
+
+    def load_part(self, parameter: torch.nn.Parameter, loaded: torch.Tensor) -> None:
+        parameter.data.copy_(loaded)
 
 
 @pytest.fixture
@@ -190,3 +208,44 @@ def test_everything_else_is_left_to_vllm(world: World, reason: str) -> None:
     stock = layer.weight.weight_loader
     world.model(layer)
     assert layer.weight.weight_loader == stock
+
+
+def test_an_output_matrix_is_repacked_when_it_has_come_and_keeps_its_memory(world: World) -> None:
+    output = Output(PlainEmbedding())
+    stock, memory = output.weight.weight_loader, output.weight.data_ptr()
+    world.keeps_matrix = True
+    world.model(output)
+    assert not world.early.has(output)
+    output.weight.weight_loader(output.weight, torch.ones(2, 8))
+    assert world.early.has(output)
+    world.do_work()
+    assert output.packed is not None and output.packed.tolist() == [[1.0] * 8] * 2
+    assert output.weight.data_ptr() == memory and output.weight.numel() == 16
+    world.early.release()
+    assert output.weight.weight_loader == stock
+
+
+def test_an_output_matrix_that_comes_twice_is_repacked_after_each(world: World) -> None:
+    pool: queue.Queue[tuple[Future[None], Callable[[], None]]] = queue.Queue()
+
+    def submit(work: Callable[[], None]) -> Future[None]:
+        pool.put((future := Future(), work))
+        return future
+
+    world.keeps_matrix = True
+    world.early = EarlyRepacking(submit, world.early._repack, threads=1)
+    output = Output(PlainEmbedding())
+    world.model(output)
+    output.weight.weight_loader(output.weight, torch.ones(2, 8))
+    twos = torch.full((2, 8), 2.0)
+    again = threading.Thread(target=output.weight.weight_loader, args=(output.weight, twos), daemon=True)
+    again.start()
+    for value in (1.0, 2.0):
+        future, work = pool.get(timeout=20)
+        again.join(0.2 if value == 1.0 else 20)
+        assert output.weight[0, 0] == value  # The second one waits until the first is repacked.
+        work()
+        future.set_result(None)
+        assert output.packed is not None and output.packed[0, 0] == value
+    again.join(20)
+    assert pool.empty()

@@ -1,6 +1,7 @@
 """Weights at memory speed: into memory that nobody has touched yet, copied on one thread, and repacked side by side as
 they come, each matrix on one."""
 
+import gc
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ import torch
 
 from worker_controller_vllm.compat import fallback
 from worker_controller_vllm.compat.early_repacking import EarlyRepacking
+from worker_controller_vllm.compat.embeddings import Lookups
 from worker_controller_vllm.compat.threads import set_thread_count
 from worker_controller_vllm.compat.untouched import untouched_models
 
@@ -18,8 +20,20 @@ from worker_controller_vllm.compat.untouched import untouched_models
 @contextmanager
 def fast_loading() -> Iterator[None]:
     """While it is active, vLLM loads a model in less time."""
-    with untouched_models(), _side_by_side():
+    with _without_collections(), untouched_models(), _side_by_side():
         yield
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """A new model is many objects that live as long as it does: to look for garbage among them finds none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -59,13 +73,19 @@ def _side_by_side() -> Iterator[None]:
         set_thread_count(1)
         base_loader.process_weights_after_loading = process_on_all_threads
         early = EarlyRepacking(repackers.submit, repack, threads)
-        layers.dispatch_cpu_unquantized_gemm = lambda layer, remove_weight: (
-            early.has(layer) or repackers.submit(lambda: repack(layer, remove_weight))
-        )
+        lookups = Lookups(repack)
+
+        def repack_unless(layer: Any, remove_weight: bool) -> None:
+            if not early.has(layer) and not lookups.leave(layer):
+                repackers.submit(lambda: repack(layer, remove_weight))
 
         def load_and_repack(loader: Any, model: torch.nn.Module, model_config: Any) -> None:
+            lookups.watch(model)
             early.watch(model)
             load(loader, model, model_config)
+            early.release()
+
+        layers.dispatch_cpu_unquantized_gemm = repack_unless
 
         default_loader.DefaultModelLoader.load_weights = load_and_repack
         # What vLLM does after all linear layers begins with this question, and may look at any of them.
@@ -95,8 +115,10 @@ class _Repackers:
         self._pool.shutdown(wait=True, cancel_futures=True)
         set_thread_count(self._count)  # torch keeps one figure for threads to come, and the last one set it.
 
-    def submit(self, work: Callable[[], None]) -> None:
-        self._pending.append(self._pool.submit(work))
+    def submit(self, work: Callable[[], None]) -> Future[None]:
+        future = self._pool.submit(work)
+        self._pending.append(future)
+        return future
 
     def wait(self) -> None:
         """Returns when all is repacked; raises what went wrong."""
