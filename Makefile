@@ -44,7 +44,7 @@ test-real: setup build-tests
 	$(PYTHON) -m pytest Runtimes/vllm -q -m real
 	$(SWIFT_TEST) --no-parallel --filter RealRuntimeTests
 
-## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 40 minutes and 3 GB
+## Time to the first token of a stock vLLM server and of ours, and what must not be worse; takes about 55 minutes and 3 GB
 ## of disk for a model with random weights.
 bench-cold-start: setup large-model
 	swift build -c release
