@@ -25,9 +25,11 @@ def threads() -> Iterator[None]:
 
 
 class Loader:
-    """Whose weights nobody loads here: tests/test_early_repacking.py does."""
+    """Loads ones."""
 
-    def load_weights(self, model: torch.nn.Module, model_config: Any) -> None: ...
+    def load_weights(self, model: torch.nn.Module, model_config: Any) -> None:
+        for parameter in model.parameters():
+            parameter.weight_loader(parameter, torch.ones_like(parameter))
 
 
 class World:
@@ -53,21 +55,22 @@ class World:
             monkeypatch, "vllm.model_executor.model_loader.utils", is_deferred_attention_layer=lambda layer: False
         )
 
-    def repack(self, *layers: str) -> None:
+    def repack(self, *layers: Any, remove_weight: bool = True) -> None:
         for layer in layers:
-            self.layers.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)
+            self.layers.dispatch_cpu_unquantized_gemm(layer, remove_weight=remove_weight)
 
     def finish(self) -> list[tuple[str, bool]]:
         """What vLLM asks first when all linear layers are through; what was repacked by then."""
         assert self.loading.is_deferred_attention_layer("attention") is False
         return sorted(self.done)
 
-    def _repack(self, layer: str, remove_weight: bool) -> None:
-        if layer == "broken":
+    def _repack(self, layer: Any, remove_weight: bool) -> None:
+        name = str(layer)
+        if name == "broken":
             raise ValueError("a weight of no known shape")
-        if layer.startswith("pair"):
+        if name.startswith("pair"):
             self.together.wait(20)  # Comes back only when another one is being repacked.
-        self.done.append((layer, remove_weight))
+        self.done.append((name, remove_weight))
 
 
 @pytest.fixture
@@ -119,6 +122,49 @@ def test_what_goes_wrong_in_a_layer_ends_the_loading(world: World) -> None:
         world.repack("broken", "other")
         world.finish()
     assert world.layers.dispatch_cpu_unquantized_gemm is stock
+
+
+class PlainEmbedding:
+    """As vLLM's method for embeddings and output matrices that are not quantized."""
+
+
+class Embedding(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.quant_method = PlainEmbedding()
+        self.weight = torch.nn.Parameter(torch.zeros(2, 8), requires_grad=False)
+        self.weight.weight_loader = _copy
+
+
+class Output(Embedding):
+    """vLLM's is an embedding too."""
+
+
+def _copy(parameter: torch.nn.Parameter, loaded: torch.Tensor) -> None:
+    parameter.data.copy_(loaded)
+
+
+def test_of_two_embeddings_the_output_matrix_is_repacked_and_that_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, "vllm.distributed", get_tensor_model_parallel_world_size=lambda: 1)
+    stand_in(monkeypatch, "vllm.model_executor.layers.linear", UnquantizedLinearMethod=object())
+    stand_in(
+        monkeypatch,
+        "vllm.model_executor.layers.vocab_parallel_embedding",
+        ParallelLMHead=Output,
+        VocabParallelEmbedding=Embedding,
+        UnquantizedEmbeddingMethod=PlainEmbedding,
+    )
+    platform = type("Platform", (), {"is_cpu": lambda _: True, "is_zen_cpu": lambda _: False})
+    stand_in(monkeypatch, "vllm.platforms", current_platform=platform())
+    embedding, output = Embedding(), Output()
+    with fast_loading():
+        world.loader().load_weights(torch.nn.Sequential(embedding, output), None)
+        assert output.weight.weight_loader is _copy and output.weight.sum() == 16
+        assert world.finish() == [("Output()", False)]
+        world.repack(embedding, output, remove_weight=False)
+        assert world.finish() == [("Output()", False)]
 
 
 @pytest.mark.parametrize("fails", [True, False])
