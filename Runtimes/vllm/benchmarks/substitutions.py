@@ -170,6 +170,12 @@ def without_preloaded_modules() -> None:
     vllm_runtime.import_listed = nothing
 
 
+def without_room_for_descriptors() -> None:
+    from worker_controller_vllm import child
+
+    child._make_room_for_descriptors = nothing
+
+
 SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "lazy-cache": without_lazy_cache,
     "fast-loading": without_fast_loading,
@@ -192,6 +198,7 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "early-sockets": without_early_sockets,
     "one-arena": without_one_arena,
     "preloaded-modules": without_preloaded_modules,
+    "descriptors": without_room_for_descriptors,
 }
 
 
