@@ -57,12 +57,6 @@ def without_embedding_lookups() -> None:
     Lookups.watch = nothing
 
 
-def without_paused_collector() -> None:
-    from worker_controller_vllm.compat import loading
-
-    loading._without_collections = nullcontext
-
-
 def without_untouched_memory() -> None:
     from worker_controller_vllm.compat import executor, loading
 
@@ -181,7 +175,6 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "fast-loading": without_fast_loading,
     "early-repacking": without_early_repacking,
     "embedding-lookups": without_embedding_lookups,
-    "paused-collector": without_paused_collector,
     "untouched-memory": without_untouched_memory,
     "huge-pages": without_huge_pages,
     "early-executor": without_early_executor,

@@ -1,6 +1,5 @@
 """Weights that are repacked side by side, on modules that stand in for vLLM's."""
 
-import gc
 import logging
 import sys
 import threading
@@ -94,18 +93,6 @@ def test_weights_are_copied_on_one_thread_and_the_rest_is_done_on_all(world: Wor
         world.base.process_weights_after_loading()
     assert world.threads_at_process == [2] and torch.get_num_threads() == 2
     assert world.base.process_weights_after_loading is stock
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_nobody_looks_for_garbage_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
-    monkeypatch.setattr(gc, "isenabled", lambda: enabled)
-    orders: list[str] = []
-    monkeypatch.setattr(gc, "disable", lambda: orders.append("disable"))
-    monkeypatch.setattr(gc, "enable", lambda: orders.append("enable"))
-    with pytest.raises(OSError), fast_loading():
-        assert orders == ["disable"]
-        raise OSError("a file that cannot be read")
-    assert orders == ["disable", *(["enable"] if enabled else [])]
 
 
 @pytest.mark.parametrize("threads", [1, 2])

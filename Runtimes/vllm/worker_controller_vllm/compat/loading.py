@@ -1,7 +1,6 @@
 """Weights at memory speed: into memory that nobody has touched yet, copied on one thread, and repacked side by side as
 they come, each matrix on one."""
 
-import gc
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,20 +19,8 @@ from worker_controller_vllm.compat.untouched import untouched_models
 @contextmanager
 def fast_loading() -> Iterator[None]:
     """While it is active, vLLM loads a model in less time."""
-    with _without_collections(), untouched_models(), _side_by_side():
+    with untouched_models(), _side_by_side():
         yield
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """A new model is many objects that live as long as it does: to look for garbage among them finds none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager
