@@ -19,7 +19,8 @@ OOM_SCORE_ADJUSTMENT = 500
 """Higher than the controller's and the zygote's: when memory runs out, an engine goes first."""
 
 DESCRIPTORS = 1024
-"""As many as a process may have where nobody has changed the limit; a rank of an engine opens some 300."""
+"""As many as a process may have where nobody has changed the limit. A new table has 64 places; a leased worker of a
+small model has 86 open."""
 
 
 def open_log(path: str) -> int:
@@ -81,7 +82,7 @@ def _raise_oom_score() -> None:
 def _make_room_for_descriptors() -> None:
     """Has the kernel lengthen its table of this process's descriptors while there is one thread only.
 
-    With several it waits each time until no processor reads the old one: 10 to 20 ms in the middle of a start.
+    With several it waits each time until no processor reads the old one: some ten milliseconds amid a start.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     os.close(fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, min(limit, DESCRIPTORS) - 1))
