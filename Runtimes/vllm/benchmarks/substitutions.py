@@ -63,6 +63,12 @@ def without_untouched_memory() -> None:
     executor.untouched_memory = loading.untouched_models = nullcontext
 
 
+def without_quick_reload_record() -> None:
+    from worker_controller_vllm.compat import executor, loading
+
+    executor.quick_reload_record = loading.quick_reload_record = nullcontext
+
+
 def without_huge_pages() -> None:
     from worker_controller_vllm import environment
 
@@ -176,6 +182,7 @@ SUBSTITUTIONS: dict[str, Callable[[], None]] = {
     "early-repacking": without_early_repacking,
     "embedding-lookups": without_embedding_lookups,
     "untouched-memory": without_untouched_memory,
+    "quick-reload-record": without_quick_reload_record,
     "huge-pages": without_huge_pages,
     "early-executor": without_early_executor,
     "early-model": without_early_model,

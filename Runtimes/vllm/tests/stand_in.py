@@ -5,6 +5,7 @@ import types
 from typing import Any
 
 import pytest
+import torch
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> types.ModuleType:
@@ -25,3 +26,21 @@ def _put(monkeypatch: pytest.MonkeyPatch, name: str, attributes: dict[str, Any])
     if above:
         setattr(sys.modules[above], own, module)
     return module
+
+
+def stand_in_reload_record(monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> types.ModuleType:
+    """The modules of vLLM's record for reloading; gives the one of the loader, with `attributes` beside."""
+    reload = "vllm.model_executor.model_loader.reload"
+    asking = {
+        "record_metadata_for_reloading": lambda model: torch.get_default_device(),
+        "get_layerwise_info": lambda layer: torch.get_default_device(),
+    }
+    comparing = {
+        "_parameter_storage_ptrs": lambda layer: set(),
+        "_is_non_persistent_parameter_alias_buffer": lambda layer: layer._non_persistent_buffers_set,
+    }
+    attributes.setdefault("record_metadata_for_reloading", asking["record_metadata_for_reloading"])
+    loading = stand_in(monkeypatch, "vllm.model_executor.model_loader.utils", **attributes)
+    stand_in(monkeypatch, f"{reload}.layerwise", **asking)
+    stand_in(monkeypatch, f"{reload}.meta", **comparing)
+    return loading

@@ -63,6 +63,7 @@ class World:
         self.base_loader = BaseModelLoader
         self.loader_type: type = BaseModelLoader
         monkeypatch.setattr(compat, "fast_loading", nullcontext)
+        monkeypatch.setattr(compat, "quick_reload_record", nullcontext)
         platform = types.SimpleNamespace(update_block_size_for_backend=self.settled.append)
         stand_in(monkeypatch, "vllm.platforms", current_platform=platform)
         stand_in(monkeypatch, "vllm.v1.executor")

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from stand_in import stand_in
+from stand_in import stand_in, stand_in_reload_record
 
 from worker_controller_vllm import application, compat
 from worker_controller_vllm.compat import config, core, front_end, zygote
 from worker_controller_vllm.compat.early_repacking import EarlyRepacking
+from worker_controller_vllm.compat.reload_record import quick_reload_record
 from worker_controller_vllm.prepared import Prepared
 
 
@@ -121,6 +122,32 @@ def watching_a_model(patch: pytest.MonkeyPatch, **platform: Any) -> Callable[[],
     return lambda: early.watch(torch.nn.Linear(2, 2))
 
 
+def without_reload_record(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in(patch, "vllm.model_executor.model_loader")
+    return recording
+
+
+def with_another_comparison(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in_reload_record(patch)
+    from vllm.model_executor.model_loader.reload import meta
+
+    meta._is_non_persistent_parameter_alias_buffer = lambda layer: layer.buffers()
+    return recording
+
+
+def with_another_device(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    stand_in_reload_record(patch)
+    from vllm.model_executor.model_loader.reload import layerwise
+
+    layerwise.get_layerwise_info = lambda layer: layer.device
+    return recording
+
+
+def recording() -> None:
+    with quick_reload_record():
+        pass
+
+
 def without_kernel_overrides(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
     stand_in(patch, "vllm.platforms", current_platform=types.SimpleNamespace())
     return zygote.register_kernel_overrides_once
@@ -150,6 +177,9 @@ def without_processor_list(patch: pytest.MonkeyPatch) -> Callable[[], Any]:
         (with_another_wrapper, "telling the stages attach and load apart"),
         (without_plain_linear_layers, "repacking matrices while others are read"),
         (without_zen_kernels, "repacking matrices while others are read"),
+        (without_reload_record, "a quick record for reloading"),
+        (with_another_comparison, "a quick record for reloading"),
+        (with_another_device, "a quick record for reloading"),
         (without_kernel_overrides, "registering kernel overrides once"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from stand_in import stand_in
+from stand_in import stand_in, stand_in_reload_record
 
 from worker_controller_vllm.compat.loading import fast_loading
 from worker_controller_vllm.memory import resident_bytes
@@ -50,9 +50,7 @@ class World:
         self.loader: Any = stand_in(
             monkeypatch, "vllm.model_executor.model_loader.default_loader", DefaultModelLoader=Loader
         ).DefaultModelLoader
-        self.loading: Any = stand_in(
-            monkeypatch, "vllm.model_executor.model_loader.utils", is_deferred_attention_layer=lambda layer: False
-        )
+        self.loading: Any = stand_in_reload_record(monkeypatch, is_deferred_attention_layer=lambda layer: False)
 
     def repack(self, *layers: Any, remove_weight: bool = True) -> None:
         for layer in layers:

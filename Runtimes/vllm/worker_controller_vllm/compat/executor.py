@@ -7,6 +7,7 @@ import torch
 
 from worker_controller_vllm.compat import fallback
 from worker_controller_vllm.compat.loading import fast_loading
+from worker_controller_vllm.compat.reload_record import quick_reload_record
 from worker_controller_vllm.compat.untouched import untouched_memory
 
 
@@ -72,7 +73,7 @@ def _create_model_early(config: Any) -> None:
     if type(loader).load_model is not BaseModelLoader.load_model or type(loader).create_model is not stock:
         return None  # Another format's loader makes its models in its own way.
     device = torch.device(config.load_config.device or config.device_config.device)
-    with untouched_memory(), set_default_torch_dtype(config.model_config.dtype), device:
+    with untouched_memory(), quick_reload_record(), set_default_torch_dtype(config.model_config.dtype), device:
         model = loader.create_model(vllm_config=config, model_config=config.model_config)
     made = [model]
 

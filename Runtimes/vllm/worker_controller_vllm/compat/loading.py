@@ -12,6 +12,7 @@ import torch
 from worker_controller_vllm.compat import fallback
 from worker_controller_vllm.compat.early_repacking import EarlyRepacking
 from worker_controller_vllm.compat.embeddings import Lookups
+from worker_controller_vllm.compat.reload_record import quick_reload_record
 from worker_controller_vllm.compat.threads import set_thread_count
 from worker_controller_vllm.compat.untouched import untouched_models
 
@@ -19,7 +20,7 @@ from worker_controller_vllm.compat.untouched import untouched_models
 @contextmanager
 def fast_loading() -> Iterator[None]:
     """While it is active, vLLM loads a model in less time."""
-    with untouched_models(), _side_by_side():
+    with untouched_models(), quick_reload_record(), _side_by_side():
         yield
 
 
