@@ -6,7 +6,10 @@ MODEL := models/SmolLM2-135M-Instruct
 LARGE_MODEL := models/random-3gb
 DIVISIBLE_MODEL := models/random-600mb
 RELEASE := .build/release
-SWIFT_TEST := swift test --skip-build
+# With no limit (Swift 6.2 knows none) all tests begin at once, and those that compute keep others off the processors until
+# their time limits pass.
+TEST_WIDTH = $(shell swift test --help-hidden | grep -o -m 1 -e '--experimental-maximum-parallelization-width')
+SWIFT_TEST = swift test --skip-build $(addsuffix =8,$(TEST_WIDTH))
 
 .PHONY: run setup build lint test test-fast test-real build-tests bench-cold-start bench-executor large-model \
 	clean
