@@ -3,12 +3,13 @@
 `raise`: an error with that text while it is made; `wait`: until the FIFO of that path was opened for writing and
 closed; `hang`: for ever, while it is made; `fail`: an error with that text when it serves; `stubborn`: computes on when
 it is cancelled; `left`: cannot be let go of wholly; `exit`: the process ends with that status; `owned`: what the worker
-says from then on that it owns.
+says from then on that it owns. Its device says how a rehearsal goes: see `REHEARSALS`.
 """
 
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from typing import Any
 from worker_controller_vllm.messages import ResetInPlace
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.runtime import NotClean
+
+REHEARSALS = {"cpu:7": "until it is wanted", "cpu:8": "fails", "cpu:9": "leaves something"}
+"""By device; others have none."""
 
 
 class FakeRank:
@@ -52,6 +56,16 @@ class FakeWorkers:
 
     def attach(self, device: str) -> None:
         self._device = device
+
+    def rehearse(self, is_wanted: Callable[[], bool]) -> None:
+        match REHEARSALS.get(self._device):
+            case "until it is wanted":
+                while not is_wanted():
+                    time.sleep(0.001)
+            case "fails":
+                raise ValueError("forgot the words")
+            case "leaves something":
+                raise NotClean("left behind: the stage")
 
     def reset_of(self, device: str) -> ResetInPlace | None:
         return None if device.startswith("cpu") else ResetInPlace(4096)

@@ -18,8 +18,8 @@ def socket_of(bench: Bench, process: str) -> str:
     return str(bench.run_directory / f"{process}.sock")
 
 
-def fork_worker(bench: Bench, process: str = "p-2") -> Peer:
-    return bench.fork(process, "worker", socket=socket_of(bench, process))
+def fork_worker(bench: Bench, process: str = "p-2", **fields: str) -> Peer:
+    return bench.fork(process, "worker", socket=socket_of(bench, process), **fields)
 
 
 def lease(bench: Bench, peer: Peer, **changes: Any) -> dict[str, Any]:

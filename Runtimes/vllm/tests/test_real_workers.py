@@ -50,6 +50,24 @@ def test_leased_workers_answer_as_a_stock_vllm_does(
     wait_until_left(desk, desk.leases[0])
 
 
+def test_an_idle_worker_has_rehearsed_a_start_and_holds_nothing_of_it(desk: LeaseDesk) -> None:
+    """What makes a difference in time is that pages of memory are the worker's own by then."""
+    (worker, other) = desk.workers
+    for member in (worker, other):
+        desk.wait("rehearsal", lambda log=member.log: "rehearsed a start in " in log.read_text(), 10)
+        assert "vllm" not in member.log.read_text().lower().replace("worker_controller_vllm", "")
+        files = [path for path in descriptors_of(member.pid).values() if path.startswith("/")]
+        assert all(path == "/dev/null" or Path(path).is_relative_to(desk.runtime.run_directory) for path in files)
+        assert not list(member.temporary_directory.glob("tmp*"))
+        assert "gloo" not in " ".join(names_of_threads(member.pid))
+        pong = desk.runtime.controller.ask(member.peer, "ping")
+        assert 16 * MIB < pong["private_bytes"] < 64 * MIB
+
+
+def names_of_threads(pid: int) -> list[str]:
+    return [task.joinpath("comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()]
+
+
 def test_no_compiler_runs_in_a_first_token(desk: LeaseDesk, tiny: Path) -> None:
     """With two ranks vLLM looks tokens up in a function that is compiled at its first call: seconds, even cached."""
     engine = start(desk, tiny, 2)

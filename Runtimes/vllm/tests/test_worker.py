@@ -61,6 +61,25 @@ def test_a_worker_says_how_it_is_reset_and_what_it_owns_as_its_runtime_says_it(b
     assert bench.controller.ask(peer, "ping")["private_bytes"] == 77
 
 
+def test_a_worker_rehearses_when_it_can_be_leased_and_until_somebody_comes(bench: Bench) -> None:
+    peer = fork_worker(bench, device="cpu:7")
+    assert peer.hello["state"] == "idle"
+    assert bench.controller.ask(peer, "ping")["type"] == "pong"
+    employ(bench, peer).let_go(wait=True)
+
+
+def test_a_rehearsal_that_fails_is_told_and_the_worker_works(bench: Bench) -> None:
+    employ(bench, fork_worker(bench, device="cpu:8")).let_go(wait=True)
+    log = bench.log_of("p-2")
+    assert "no start can be rehearsed" in log and "ValueError: forgot the words" in log
+
+
+def test_a_worker_that_a_rehearsal_left_something_in_ends(bench: Bench) -> None:
+    bench.ask_fork("p-2", "worker", socket=socket_of(bench, "p-2"), device="cpu:9")
+    assert bench.exited("p-2")["status"] == 1
+    assert "NotClean: left behind: the stage" in bench.log_of("p-2")
+
+
 def test_a_worker_without_a_socket_is_not_forked(bench: Bench) -> None:
     answer = bench.ask_fork("p-2", "worker")
     assert (answer["type"], answer["reason"]) == ("failed", "a worker needs a socket")

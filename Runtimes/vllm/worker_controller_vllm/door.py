@@ -1,6 +1,7 @@
 """A worker's own socket, and who may come in."""
 
 import os
+import select
 import socket
 from collections.abc import Callable
 
@@ -47,6 +48,12 @@ class Door:
             if lease is not None:
                 return connection, lease
             connection.close()
+
+    def is_knocked_at(self) -> bool:
+        """Whether somebody waits to be let in."""
+        poller = select.poll()
+        poller.register(self._listener, select.POLLIN)
+        return bool(poller.poll(0))
 
     def _greet(self, connection: socket.socket) -> Lease | None:
         lease = None

@@ -73,6 +73,13 @@ class WorkerRuntime(Protocol):
         """Brings up the device's context; once, before the controller is told of this worker."""
         ...
 
+    def rehearse(self, is_wanted: Callable[[], bool]) -> None:
+        """Does beforehand what can be, of what the first `make_rank` would; once, while nobody has come.
+
+        Ends soon when `is_wanted`. Raises `NotClean` when something is left.
+        """
+        ...
+
     def reset_of(self, device: str) -> ResetInPlace | None:
         """How workers of this device are made fit for their next engine; None: by replacing them."""
         ...

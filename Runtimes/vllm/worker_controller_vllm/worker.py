@@ -1,5 +1,7 @@
 """A worker: a process with its device's context up, which becomes a rank of one engine after another."""
 
+from collections.abc import Callable
+
 from worker_controller_vllm.door import Door
 from worker_controller_vllm.errors import one_line
 from worker_controller_vllm.executor_link import ExecutorLink
@@ -20,9 +22,21 @@ def run(birth: Birth, runtime: WorkerRuntime) -> int:
     door = Door(birth.socket, process.expects, process.admit)
     runtime.attach(birth.device)
     process.start()
+    _rehearse(runtime, door.is_knocked_at)
     while True:
         _, lease = door.wait_for_executor()
         _work(process, runtime, lease)
+
+
+def _rehearse(runtime: WorkerRuntime, is_wanted: Callable[[], bool]) -> None:
+    """What a rehearsal leaves would be the next engine's, so this worker ends; all else is no reason against one."""
+    try:
+        runtime.rehearse(is_wanted)
+    except NotClean:
+        raise
+    except Exception:
+        logger.exception("no start can be rehearsed, and the first one here takes longer")
+    flush_output()
 
 
 def _work(process: WorkerProcess, runtime: WorkerRuntime, lease: Lease) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from worker_controller_vllm.compat.device import attach_device, device_bytes
 from worker_controller_vllm.compat.leftovers import Leftovers
 from worker_controller_vllm.compat.loading import fast_loading
 from worker_controller_vllm.compat.queues import wait_in_naps, wait_unless
+from worker_controller_vllm.compat.rehearsal import rehearse
 from worker_controller_vllm.compat.resets import reset_of
 from worker_controller_vllm.compat.shared_memory import (
     IDENTITY_VARIABLE,
@@ -23,6 +25,7 @@ from worker_controller_vllm.compat.shared_memory import (
 from worker_controller_vllm.file_lock import FileLock
 from worker_controller_vllm.memory import private_bytes
 from worker_controller_vllm.messages import ResetInPlace
+from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.threads import move_helpers, share_of, use_threads
 
@@ -76,6 +79,14 @@ class VllmWorkers:
         if device.startswith("cpu"):
             wait_in_naps()
         inspect_models_in_process()
+
+    def rehearse(self, is_wanted: Callable[[], bool]) -> None:
+        """On CPU, where every engine gets a new worker. Never tried on a GPU."""
+        if not self._device.startswith("cpu"):
+            return
+        begin = time.monotonic()
+        if rehearse(self._device, is_wanted):
+            logger.info("rehearsed a start in %.0f ms", (time.monotonic() - begin) * 1000)
 
     def reset_of(self, device: str) -> ResetInPlace | None:
         """As it was measured for the platform."""
