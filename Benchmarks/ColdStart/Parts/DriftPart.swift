@@ -7,7 +7,7 @@ struct DriftPart {
         /// From the wish to load or wake to the first token of the request that follows.
         let firstTokenMs: Double
         /// Of all processes of the controller and itself, when everything was at rest again.
-        let proportionalBytes: Int
+        let writtenBytes: Int
     }
     struct Result: Codable {
         var cycles: [Cycle] = []
@@ -18,7 +18,7 @@ struct DriftPart {
             Trend(numbered.filter { $0.cycle.tier == tier }.map { (Double($0.number), $0.cycle.firstTokenMs) })
         }
 
-        var memory: Drift? { Drift(numbered.map { (Double($0.number), Double($0.cycle.proportionalBytes)) }) }
+        var memory: Drift? { Drift(numbered.map { (Double($0.number), Double($0.cycle.writtenBytes)) }) }
 
         private var numbered: [(number: Int, cycle: Cycle)] { cycles.enumerated().map { ($0.offset, $0.element) } }
     }
@@ -41,7 +41,7 @@ struct DriftPart {
             result.cycles.append(cycle)
             Commentary.say(
                 "cycle \(number + 1), \(cycle.tier): \(Commentary.milliseconds(cycle.firstTokenMs)), "
-                    + "\(cycle.proportionalBytes / 1_000_000) MB")
+                    + "\(cycle.writtenBytes / 1_000_000) MB")
         }
         return result
     }
@@ -63,6 +63,6 @@ struct DriftPart {
         try controller.settle()
         return Cycle(
             tier: tier, firstTokenMs: milliseconds,
-            proportionalBytes: try ProcessTable.proportionalBytes(of: controller.processes))
+            writtenBytes: try ProcessTable.writtenBytes(of: controller.processes))
     }
 }

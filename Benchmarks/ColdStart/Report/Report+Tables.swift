@@ -51,7 +51,7 @@ extension Report {
                 "\(name): \(values[0]) ms per cycle, 95 % interval \(values[1]) to \(values[2]); "
                     + "\(growth) % over all cycles")
         }
-        table.add("memory at rest, all processes (MB)", drift.cycles.map { Double($0.proportionalBytes) / 1e6 })
+        table.add("memory at rest, all processes (MB)", drift.cycles.map { Double($0.writtenBytes) / 1e6 })
         slopes += drift.memory?.lines("memory", scale: 1e6, unit: "MB") ?? []
         let left = drift.leftovers.map {
             ["Left over: \($0.processes) processes, \($0.files.count) files, \($0.sharedMemory.count) in /dev/shm"]

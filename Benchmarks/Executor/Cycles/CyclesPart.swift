@@ -10,7 +10,7 @@ struct CyclesPart {
         /// Nil as long as the controller was not ended.
         var leftovers: Leftovers?
 
-        var memory: Drift? { Drift(inventories.map { (Double($0.cycle), Double($0.proportionalBytes)) }) }
+        var memory: Drift? { Drift(inventories.map { (Double($0.cycle), Double($0.writtenBytes)) }) }
 
         func trend(_ value: (Inventory) -> Int) -> Trend? {
             Trend(inventories.map { (Double($0.cycle), Double(value($0))) })
@@ -65,7 +65,7 @@ struct CyclesPart {
             result.inventories.append(inventory)
             Commentary.say(
                 "cycle \(number), \(model): \(Commentary.milliseconds(milliseconds)), "
-                    + "\(inventory.proportionalBytes / 1_000_000) MB, \(inventory.descriptors) descriptors")
+                    + "\(inventory.writtenBytes / 1_000_000) MB, \(inventory.descriptors) descriptors")
         }
         return result
     }

@@ -15,7 +15,7 @@ struct Inventory: Codable {
     /// Names in `/dev/shm` that were not there before the controller.
     let segments: Int
 
-    var proportionalBytes: Int { bytesByKind.values.reduce(0, +) }
+    var writtenBytes: Int { bytesByKind.values.reduce(0, +) }
 }
 
 extension Inventory {
@@ -23,7 +23,7 @@ extension Inventory {
         let kinds = try controller.processesByKind()
         let pids = kinds.values.flatMap(\.self)
         self.init(
-            cycle: cycle, bytesByKind: try kinds.mapValues(ProcessTable.proportionalBytes), processes: pids.count,
+            cycle: cycle, bytesByKind: try kinds.mapValues(ProcessTable.writtenBytes), processes: pids.count,
             controllerDescriptors: ProcessTable.descriptors(of: controller.pid),
             descriptors: pids.reduce(0) { $0 + ProcessTable.descriptors(of: $1) },
             segments: Leftovers.sharedMemoryNames().subtracting(before).count)

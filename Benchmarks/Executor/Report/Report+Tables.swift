@@ -96,7 +96,7 @@ extension CyclesPart.Result {
         for (model, milliseconds) in firstTokenMs.sorted(by: { $0.key < $1.key }) {
             table.add("\(model): load and first token (ms)", milliseconds)
         }
-        table.add("memory at rest, all processes (MB)", inventories.map { Double($0.proportionalBytes) / 1e6 })
+        table.add("memory at rest, all processes (MB)", inventories.map { Double($0.writtenBytes) / 1e6 })
         for count in Self.counts { table.add(count.name, inventories.map { Double(count.value($0)) }, digits: 0) }
         let left = leftovers.map {
             "Left over: \($0.processes) processes, \($0.files.count) files, \($0.sharedMemory.count) in /dev/shm"

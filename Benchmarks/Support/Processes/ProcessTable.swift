@@ -81,11 +81,17 @@ package enum ProcessTable {
 
     /// What processes have together, in bytes: what several of them share counts once, in parts, and what they share with others
     /// counts with the part that falls on them. Those that end meanwhile have nothing.
-    package static func proportionalBytes(of pids: [Int]) throws -> Int {
+    package static func proportionalBytes(of pids: [Int]) throws -> Int { try sum(of: pids, ["Pss"]) }
+
+    /// The same without the pages of files that nobody has written to: what can leak. The part of such pages that falls on these
+    /// processes rises when others that use the same libraries end.
+    package static func writtenBytes(of pids: [Int]) throws -> Int { try sum(of: pids, ["Pss_Anon", "Pss_Shmem"]) }
+
+    private static func sum(of pids: [Int], _ names: [String]) throws -> Int {
         var sum = 0
         for pid in pids {
             do {
-                sum += try bytes(of: pid, ["Pss"])
+                sum += try bytes(of: pid, names)
             } catch {
                 guard entry("/proc/\(pid)/stat")?.isZombie ?? true else { throw error }
             }

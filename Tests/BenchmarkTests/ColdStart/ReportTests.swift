@@ -79,7 +79,7 @@ import Testing
                     DriftPart.Cycle(
                         tier: DriftPart.tiers[number % 2],
                         firstTokenMs: 500 + perCycle * Double(number) + Double(number * 37 % 50),
-                        proportionalBytes: 1_000_000_000 + bytesPerCycle * number)
+                        writtenBytes: 1_000_000_000 + bytesPerCycle * number)
                 }, leftovers: nil)
         }
         report.drift = drift(perCycle: 0, bytesPerCycle: 100_000)

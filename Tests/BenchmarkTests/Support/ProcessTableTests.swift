@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -34,6 +35,19 @@ import Testing
         // Above the largest process id that there can be.
         #expect(try ProcessTable.proportionalBytes(of: [1 << 23]) == 0)
         #expect(try ProcessTable.proportionalBytes(of: [Int(getpid()), 1 << 23]) > 0)
+    }
+
+    /// Most of what a small program has are pages of its file and of the C library.
+    @Test func pagesOfFilesAreNotWritten() throws {
+        let program = Process()
+        program.executableURL = URL(filePath: "/bin/sleep")
+        program.arguments = ["60"]
+        try program.run()
+        defer { program.terminate() }
+        let pids = [Int(program.processIdentifier)]
+        let written = try ProcessTable.writtenBytes(of: pids)
+        #expect(written > 0)
+        #expect(try written < ProcessTable.proportionalBytes(of: pids))
     }
 
     @Test func whatLiesInARunDirectoryBetweenTwoLivesIsNotLeftOver() {
