@@ -60,6 +60,7 @@ class FakeWorkers:
     def rehearse(self, is_wanted: Callable[[], bool]) -> None:
         match REHEARSALS.get(self._device):
             case "until it is wanted":
+                print("on the stage", flush=True)
                 while not is_wanted():
                     time.sleep(0.001)
             case "fails":

@@ -17,6 +17,7 @@ from fake_controller import Peer
 from leasing import ENGINE, GENERATION, fork_worker, grant_of, lease, order_of, reset, socket_of
 
 from worker_controller_vllm.attachment import ask, receive_frame, refused, send_frame
+from worker_controller_vllm.door import Door
 from worker_controller_vllm.frames import MAX_FRAME_BYTES, encode_frame
 from worker_controller_vllm.object_stream import StreamEnded, receive_object, send_object
 from worker_controller_vllm.rank_order import RankFailed, RankReady
@@ -64,12 +65,26 @@ def test_a_worker_says_how_it_is_reset_and_what_it_owns_as_its_runtime_says_it(b
 def test_a_worker_rehearses_when_it_can_be_leased_and_until_somebody_comes(bench: Bench) -> None:
     peer = fork_worker(bench, device="cpu:7")
     assert peer.hello["state"] == "idle"
+    bench.controller.wait("rehearsal", lambda: "on the stage" in bench.log_of("p-2"))
     assert bench.controller.ask(peer, "ping")["type"] == "pong"
     employ(bench, peer).let_go(wait=True)
 
 
+def test_a_door_tells_at_once_when_somebody_knocks(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    door = Door(str(path), lambda pid: None, lambda *_: pytest.fail("nobody is let in"))
+    assert not door.is_knocked_at()
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(path))
+        begin = time.monotonic()
+        assert door.is_knocked_at(within=60)
+        assert time.monotonic() - begin < 30
+
+
 def test_a_rehearsal_that_fails_is_told_and_the_worker_works(bench: Bench) -> None:
-    employ(bench, fork_worker(bench, device="cpu:8")).let_go(wait=True)
+    peer = fork_worker(bench, device="cpu:8")
+    bench.controller.wait("rehearsal", lambda: "ValueError" in bench.log_of("p-2"))
+    employ(bench, peer).let_go(wait=True)
     log = bench.log_of("p-2")
     assert "no start can be rehearsed" in log and "ValueError: forgot the words" in log
 

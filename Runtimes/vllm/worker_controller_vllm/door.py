@@ -49,11 +49,11 @@ class Door:
                 return connection, lease
             connection.close()
 
-    def is_knocked_at(self) -> bool:
-        """Whether somebody waits to be let in."""
+    def is_knocked_at(self, within: float = 0) -> bool:
+        """Whether somebody waits to be let in, now or before so many seconds have passed."""
         poller = select.poll()
         poller.register(self._listener, select.POLLIN)
-        return bool(poller.poll(0))
+        return bool(poller.poll(within * 1000))
 
     def _greet(self, connection: socket.socket) -> Lease | None:
         lease = None

@@ -12,6 +12,10 @@ from worker_controller_vllm.rank_order import RankFailed, RankOrder, RankReady
 from worker_controller_vllm.runtime import Birth, NotClean, WorkerRuntime
 from worker_controller_vllm.worker_process import WorkerProcess
 
+REST_SECONDS = 2.0
+"""How long a new worker does nothing: it often replaces one that was leased a moment ago, whose start wants the
+processors."""
+
 
 def run(birth: Birth, runtime: WorkerRuntime) -> int:
     """The main thread of a worker, from its birth to its end, which comes on the control thread."""
@@ -22,7 +26,8 @@ def run(birth: Birth, runtime: WorkerRuntime) -> int:
     door = Door(birth.socket, process.expects, process.admit)
     runtime.attach(birth.device)
     process.start()
-    _rehearse(runtime, door.is_knocked_at)
+    if not door.is_knocked_at(within=REST_SECONDS):
+        _rehearse(runtime, door.is_knocked_at)
     while True:
         _, lease = door.wait_for_executor()
         _work(process, runtime, lease)
