@@ -51,6 +51,18 @@ except ValueError as error:
     facts["error"] = str(error)
 facts["groups"] = torch.distributed.is_initialized()
 facts["wrapper"] = uniproc_executor.WorkerWrapperBase is wrapper
+
+from worker_controller_vllm.compat.leftovers import Leftovers
+from worker_controller_vllm.runtime import NotClean
+
+parallel_state.init_distributed_environment = worker.init_distributed_environment = initialize
+def stay(self):
+    raise ValueError("stuck")
+Leftovers.remove = stay
+try:
+    rehearse("cpu:0", lambda: True)
+except NotClean as error:
+    facts["stuck"] = str(error)
 logging.getLogger("vllm").info("and low enough again")
 print(json.dumps(facts))
 """
@@ -82,6 +94,10 @@ def test_nothing_is_left_wherever_it_ends(facts: dict[str, Any]) -> None:
 def test_where_it_fails_nothing_is_left_either(facts: dict[str, Any]) -> None:
     assert facts["error"] == "in the middle"
     assert (facts["groups"], facts["wrapper"]) == (False, True)
+
+
+def test_what_cannot_be_taken_down_is_not_clean(facts: dict[str, Any]) -> None:
+    assert facts["stuck"] == "a rehearsal could not be taken down: ValueError: stuck"
 
 
 def test_vllm_says_nothing_of_it(facts: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from worker_controller_vllm.compat import rendezvous
 from worker_controller_vllm.compat.leftovers import Leftovers
 from worker_controller_vllm.compat.loading import fast_loading
+from worker_controller_vllm.errors import one_line
+from worker_controller_vllm.runtime import NotClean
 
 _MODEL = {
     "architectures": ["LlamaForCausalLM"],
@@ -51,12 +53,16 @@ def rehearse(device: str, is_wanted: Callable[[], bool]) -> bool:
         except _Wanted:
             return False
         finally:
-            with leftovers.kept_frozen(device):
-                if executor is not None:
-                    executor.shutdown()
-                del executor
-                leftovers.remove()
-            rendezvous.remove(meeting)
+            try:
+                with leftovers.kept_frozen(device):
+                    if executor is not None:
+                        executor.shutdown()
+                    del executor
+                    leftovers.remove()
+            except Exception as error:
+                raise NotClean(f"a rehearsal could not be taken down: {one_line(error)}") from error
+            finally:
+                rendezvous.remove(meeting)
             leftovers.check()
 
 

@@ -11,7 +11,7 @@ from worker_controller_vllm.compat import fallback
 
 @contextmanager
 def quick_reload_record() -> Iterator[None]:
-    """While it is active, vLLM's record for reloading is made in a fifth of the time; the record is the same.
+    """While it is active, vLLM's record for reloading is made in a third of the time; the record is the same.
 
     Stock vLLM asks twice a layer for torch's default device, by making a tensor, and looks up where all parameters
     below a layer are, for each layer anew, although only a buffer that is not saved is compared with them. For a small
