@@ -20,6 +20,12 @@ struct EightPart {
         var withheldMs: [Double] = []
         /// That of a model whose template is ready, asked right after the ninth, so that both start at the same time.
         var besideWithheldMs: [Double] = []
+        /// The same, asked right after another model whose template is ready.
+        var besideWarmMs: [Double] = []
+        /// Tokens per second of one model while nothing else computes.
+        var aloneSpeeds: [Double] = []
+        /// The same while another model answers too.
+        var sharedSpeeds: [Double] = []
 
         /// A template's making and a start from it, by medians: what the ninth's first request may take.
         var allowedMs: Double? {
@@ -27,15 +33,18 @@ struct EightPart {
             return template + warm
         }
 
+        /// By medians: 2 is half of the processors for each.
+        var sharing: Double? { Self.ratio(aloneSpeeds, sharedSpeeds) }
+
         /// By medians: above 1 is slower.
-        var disturbance: Double? { byAlone(disturbedMs) }
+        var disturbance: Double? { Self.ratio(disturbedMs, warmMs) }
 
         /// The same of starts beside the ninth's.
-        var disturbanceByNinth: Double? { byAlone(besideWithheldMs) }
+        var disturbanceByNinth: Double? { Self.ratio(besideWithheldMs, warmMs) }
 
-        private func byAlone(_ milliseconds: [Double]) -> Double? {
-            guard let median = Statistics.median(milliseconds), let warm = Statistics.median(warmMs) else { return nil }
-            return median / warm
+        private static func ratio(_ some: [Double], _ others: [Double]) -> Double? {
+            guard let median = Statistics.median(some), let base = Statistics.median(others) else { return nil }
+            return median / base
         }
     }
 
@@ -45,7 +54,14 @@ struct EightPart {
     static let highestDisturbance = 1.2
     /// Two that start at the same time share the processors; neither may wait for the other.
     static let highestDisturbanceByNinth = 2.0
+    /// Two that answer at the same time share the processors, and lose little to each other besides.
+    static let highestSharing = 2.5
+    private static let sharedTokens = 64
+    /// Nobody computes any more, and an engine that has just started has made its cache's memory ready.
+    private static let restBeforeAnswers = Duration.seconds(1)
     private static let withheldCycles = 5
+    /// Controllers that are started only to be asked while they make their templates: each is asked a few times.
+    private static let disturbedRounds = 4
 
     /// Starts a controller of its own with these models; its argument is for the name of its log.
     let start: (String, [ControllerConfig.Model]) throws -> RunningController
@@ -71,7 +87,7 @@ struct EightPart {
         result.withoutTemplatesBytes = try ProcessTable.proportionalBytes(of: alone.processes)
         try alone.end()
         try measureUndisturbed(&result, &generator)
-        try measureDisturbed(&result)
+        for round in 1...min(Self.disturbedRounds, plan.cycles) { try measureDisturbed(&result, round: round) }
         return result
     }
 
@@ -96,21 +112,46 @@ struct EightPart {
             try makeReady(controller)
             result.withheldMs.append(try firstToken(of: Self.withheld, .cold, at: controller))
         }
-        for model in templated.prefix(min(Self.withheldCycles, plan.cycles)) {
-            try makeReady(controller)
-            var ninth = try StreamingExchange(
-                ChatRequest(model: Self.withheld, prompt: Prompts.standard, maxTokens: 1), to: controller.endpoint,
-                by: .now + .seconds(10))
-            result.besideWithheldMs.append(try firstToken(of: model.name, .warm, at: controller))
-            try ninth.finish(by: .now + .seconds(300))
-            try ninth.expect(.cold)
+        for (index, model) in templated.prefix(min(Self.withheldCycles, plan.cycles)).enumerated() {
+            let next = templated[(index + 1) % templated.count]
+            result.besideWithheldMs.append(
+                try firstToken(of: model.name, rightAfter: Self.withheld, .cold, at: controller))
+            result.besideWarmMs.append(try firstToken(of: model.name, rightAfter: next.name, .warm, at: controller))
         }
+        try measureSharing(controller, &result, &generator)
         try controller.end()
     }
 
-    /// While the templates of a second controller are made, those models whose own are ready are asked in turn.
-    private func measureDisturbed(_ result: inout Result) throws {
-        let controller = try start("eight-disturbed", templated + [ninth])
+    /// The first two models are loaded, and answer alone and at the same time.
+    private func measureSharing(
+        _ controller: RunningController, _ result: inout Result, _ generator: inout SeededGenerator
+    ) throws {
+        let names = templated.prefix(2).map(\.name)
+        try controller.settle()
+        for name in names { _ = try controller.ask(name) }
+        for _ in 0..<plan.cycles {
+            try Interruption.sleep(Self.restBeforeAnswers)
+            let requests = names.map {
+                ChatRequest(
+                    model: $0, prompt: Prompts.story(&generator), maxTokens: Self.sharedTokens, ignoresEnd: true)
+            }
+            let deadline = Instant.now + .seconds(300)
+            let alone = try StreamingExchange.run(requests[0], to: controller.endpoint, by: deadline)
+            // What the other one sends waits unread meanwhile; it has as many tokens, so it lasts as long.
+            var other = try StreamingExchange(requests[1], to: controller.endpoint, by: deadline)
+            let shared = try StreamingExchange.run(requests[0], to: controller.endpoint, by: deadline)
+            try other.finish(by: deadline)
+            guard let speed = alone.record.decodeSpeed, let sharedSpeed = shared.record.decodeSpeed else {
+                throw BenchmarkError("An answer of \(Self.sharedTokens) tokens has no speed.")
+            }
+            result.aloneSpeeds.append(speed)
+            result.sharedSpeeds.append(sharedSpeed)
+        }
+    }
+
+    /// While the templates of another controller are made, those models whose own are ready are asked in turn.
+    private func measureDisturbed(_ result: inout Result, round: Int) throws {
+        let controller = try start("eight-disturbed-\(round)", templated + [ninth])
         var asked: [String] = []
         let deadline = Instant.now + .seconds(600)
         while true {
@@ -153,6 +194,20 @@ struct EightPart {
             return next != nil
         }
         return next
+    }
+
+    /// Of a model whose template is ready, while another one starts that was asked for just before.
+    private func firstToken(
+        of model: String, rightAfter other: String, _ tier: StartTier, at controller: RunningController
+    ) throws -> Double {
+        try makeReady(controller)
+        var exchange = try StreamingExchange(
+            ChatRequest(model: other, prompt: Prompts.standard, maxTokens: 1), to: controller.endpoint,
+            by: .now + .seconds(10))
+        let milliseconds = try firstToken(of: model, .warm, at: controller)
+        try exchange.finish(by: .now + .seconds(300))
+        try exchange.expect(tier)
+        return milliseconds
     }
 
     private func firstToken(of model: String, _ tier: StartTier, at controller: RunningController) throws -> Double {

@@ -30,6 +30,9 @@ extension Report {
             add(
                 "warm start beside the withheld one's / alone", eight.disturbanceByNinth, .atMost,
                 EightPart.highestDisturbanceByNinth, "times")
+            add(
+                "one of two that answer at the same time: slower", eight.sharing, .atMost, EightPart.highestSharing,
+                "times")
         }
         return bars + [leftoversBar]
     }

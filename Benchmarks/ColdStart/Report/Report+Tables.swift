@@ -67,6 +67,9 @@ extension Report {
         table.add("first token, warm, while templates are made (ms)", eight.disturbedMs)
         table.add("first token, template withheld (ms)", eight.withheldMs)
         table.add("first token, warm, beside that of the withheld one (ms)", eight.besideWithheldMs)
+        table.add("first token, warm, beside another warm one (ms)", eight.besideWarmMs)
+        table.add("tokens per second, one model alone", eight.aloneSpeeds)
+        table.add("tokens per second, one of two at the same time", eight.sharedSpeeds)
         let memory = [eight.withoutTemplatesBytes, eight.readyBytes].map {
             TextTable.number(Double($0) / 1e6, digits: 0)
         }

@@ -16,10 +16,11 @@ import json, logging, os, threading, torch
 from worker_controller_vllm.compat import zygote
 from worker_controller_vllm.compat.rehearsal import rehearse
 from worker_controller_vllm.compat.worker import VllmWorkers
+from worker_controller_vllm.turns import Turns
 
 zygote.configure_logging_once()
 logging.getLogger("vllm").info("the level is low enough")
-VllmWorkers().attach("cpu:0")
+VllmWorkers(Turns()).attach("cpu:0")
 descriptors = lambda: sorted(os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")[:-1])
 
 def played(stop_at):

@@ -1,6 +1,7 @@
 """The core of an engine: scheduler and executor, and the worker with its device where that is not a leased one."""
 
 import itertools
+from contextlib import nullcontext
 
 from worker_controller_vllm.compat import config
 from worker_controller_vllm.compat import core as compat
@@ -10,14 +11,15 @@ from worker_controller_vllm.lease_client import Home
 from worker_controller_vllm.messages import Assign
 from worker_controller_vllm.prepared import Preparing
 from worker_controller_vllm.threads import use_threads
+from worker_controller_vllm.turns import Turns
 
 
-def run(process: EngineProcess, prepare: Preparing) -> None:
+def run(process: EngineProcess, prepare: Preparing, turns: Turns) -> None:
     """The main thread of a core, from before its assignment to its end."""
     assignment = process.wait_for_assignment()
     try:
         config.name_process("EngineCore")
-        use_threads(assignment.cores, assignment.environment)
+        threads = use_threads(assignment.cores, assignment.environment)
         contents = prepare(assignment)
         process.stage_done("config")
         counter = _Counter()
@@ -29,6 +31,8 @@ def run(process: EngineProcess, prepare: Preparing) -> None:
             cache,
             assignment.input_socket,
             assignment.output_socket,
+            # A leased worker takes its own turns.
+            nullcontext() if assignment.is_remote else turns.on(process.device, threads),
             process.stage_done,
             counter.step,
             _home_of(process, assignment),

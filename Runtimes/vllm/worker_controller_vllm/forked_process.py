@@ -35,6 +35,11 @@ class ForkedProcess:
         self._stopping = False
         self._control = ControlLoop(birth.identity, self._hello, self._handle)
 
+    @property
+    def device(self) -> str:
+        """The device that it was forked for."""
+        return self._device
+
     def start(self) -> None:
         """Dials the controller on a thread of its own. The process ends when that loop ends."""
         threading.Thread(target=self._run_control, name="control", daemon=True).start()

@@ -18,6 +18,7 @@ from worker_controller_vllm.messages import Prepare
 from worker_controller_vllm.prepared import Prepared, from_template
 from worker_controller_vllm.runtime import Role
 from worker_controller_vllm.threads import use_threads
+from worker_controller_vllm.turns import Turns
 
 Mark = Callable[[str], None]
 
@@ -25,8 +26,9 @@ Mark = Callable[[str], None]
 class VllmPreparation:
     """What a template of vLLM makes (`runtime.Preparation`)."""
 
-    def __init__(self, parser: ArgumentParser) -> None:
+    def __init__(self, parser: ArgumentParser, turns: Turns) -> None:
         self._parser = parser
+        self._turns = turns
         self.roles: Mapping[str, Role] = {}
 
     def make(self, order: Prepare, mark: Mark) -> None:
@@ -58,7 +60,7 @@ class VllmPreparation:
         prepare = from_template(contents, order)
         self.roles = {
             "front_end": as_role(lambda process: front_end.run(process, prepare)),
-            "core": as_role(lambda process: core.run(process, prepare)),
+            "core": as_role(lambda process: core.run(process, prepare, self._turns)),
         }
 
     def load(self, mark: Mark) -> None:

@@ -9,19 +9,21 @@ from worker_controller_vllm.compat.threads import set_thread_count, threads_for
 _LIMIT = "OMP_NUM_THREADS"
 
 
-def use_threads(cores: Sequence[int], environment: Mapping[str, str] | None = None) -> None:
+def use_threads(cores: Sequence[int], environment: Mapping[str, str] | None = None) -> int:
     """One thread for each physical core that this process may use; for each of `cores` where these are fewer.
 
     The controller gives a process its device's processors at birth, so that an engine's are fewer only where ranks
     split them. For the computations that the calling thread starts, which goes to those processors. No more than the
-    `OMP_NUM_THREADS` of `environment` or else of this process, which counts in stock vLLM too.
+    `OMP_NUM_THREADS` of `environment` or else of this process, which counts in stock vLLM too. Returns how many.
     """
     allowed = os.sched_getaffinity(0)
     if cores:
         os.sched_setaffinity(0, cores)
     used = os.sched_getaffinity(0)
     count = threads_for(used) if used == allowed else len(used)
-    set_thread_count(min(count, _limit({**os.environ, **(environment or {})}) or count))
+    threads = min(count, _limit({**os.environ, **(environment or {})}) or count)
+    set_thread_count(threads)
+    return threads
 
 
 def move_helpers(cores: Iterable[int]) -> None:

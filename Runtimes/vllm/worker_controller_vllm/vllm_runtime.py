@@ -13,6 +13,7 @@ from worker_controller_vllm.prepared import from_scratch
 from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.runtime import Role
 from worker_controller_vllm.template import VllmPreparation
+from worker_controller_vllm.turns import Turns
 
 MODULES_FILE = "preloaded_modules.txt"
 """Modules that a first engine in a process was seen to import, one a line; how it was measured is said in the file."""
@@ -34,11 +35,12 @@ class VllmRuntime:
         zygote.register_kernel_overrides_once()
         zygote.read_once()
         zygote.rehearse_operations()
+        turns = Turns()
         self.roles = {
             "front_end": as_role(lambda process: front_end.run(process, from_scratch(parser))),
-            "core": as_role(lambda process: core.run(process, from_scratch(parser))),
-            "worker": lambda birth: worker.run(birth, VllmWorkers()),
-            "template": lambda birth: template_process.run(birth, lambda: VllmPreparation(parser)),
+            "core": as_role(lambda process: core.run(process, from_scratch(parser), turns)),
+            "worker": lambda birth: worker.run(birth, VllmWorkers(turns)),
+            "template": lambda birth: template_process.run(birth, lambda: VllmPreparation(parser, turns)),
         }
         # All that lives now lives as long as the zygote: no collection, here or in a child, needs to look at it again
         # (over a second each), nor write to its pages, which children share.

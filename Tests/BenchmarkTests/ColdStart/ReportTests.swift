@@ -96,15 +96,17 @@ import Testing
         var report = report()
         report.eight = EightPart.Result(
             templateMs: [1000, 1000], warmMs: [500], disturbedMs: [550], withheldMs: [1400, 1400, 9000],
-            besideWithheldMs: [900])
+            besideWithheldMs: [900], besideWarmMs: [800], aloneSpeeds: [50], sharedSpeeds: [21])
         #expect(missed(report) == [])
         report.eight?.withheldMs = [1501]
         report.eight?.disturbedMs = [700]
         report.eight?.besideWithheldMs = [1100]
+        report.eight?.sharedSpeeds = [19]
         #expect(
             missed(report) == [
                 "withheld template: first token, median", "warm start while templates are made / without",
                 "warm start beside the withheld one's / alone",
+                "one of two that answer at the same time: slower",
             ])
     }
 

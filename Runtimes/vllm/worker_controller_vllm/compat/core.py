@@ -28,6 +28,7 @@ def run_core(
     cache: LazyCache,
     input_socket: str,
     output_socket: str,
+    turn: AbstractContextManager[object],
     mark: Mark,
     count_step: Callable[[], None],
     home: Home | None,
@@ -35,8 +36,8 @@ def run_core(
 ) -> None:
     """vLLM's own core, with known addresses instead of a handshake; serves until it is ended.
 
-    `home` is what a core leases its workers for; None: it computes itself. Within `workers_return` an executor that was
-    parked gets workers, and reports its stages by `mark` as at the start.
+    Computes within `turn`. `home` is what a core leases its workers for; None: it computes itself. Within
+    `workers_return` an executor that was parked gets workers, and reports its stages by `mark` as at the start.
 
     With one data-parallel rank the stock handshake tells the core these two addresses and nothing else, and tells the
     front end nothing (`AsyncLLM` with `client_addresses` waits for the core's ready message on the input socket).
@@ -78,7 +79,8 @@ def run_core(
             count_step()
             cache.step_begins()
             try:
-                return super()._process_engine_step()
+                with turn:
+                    return super()._process_engine_step()
             finally:
                 cache.step_ended()
 

@@ -4,6 +4,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from tqdm import tqdm
@@ -28,6 +29,7 @@ from worker_controller_vllm.messages import ResetInPlace
 from worker_controller_vllm.process_log import logger
 from worker_controller_vllm.rank_order import RankOrder
 from worker_controller_vllm.threads import move_helpers, share_of, use_threads
+from worker_controller_vllm.turns import Turns
 
 STEP_METHODS = frozenset({"execute_model", "sample_tokens"})
 """Calls in which a worker computes; between them the KV cache may be made ready."""
@@ -63,7 +65,8 @@ class VllmRank:
 class VllmWorkers:
     """What a worker does with vLLM (`runtime.WorkerRuntime`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._worker: Any = None
         self._cache = LazyCache()
         self._leftovers: Leftovers | None = None
@@ -108,15 +111,17 @@ class VllmWorkers:
         leftovers.expect(config)
         configure_logging_if_needed(config.logging_config)
         size = config.parallel_config.world_size
-        use_threads(cores or (share_of(os.sched_getaffinity(0), order.rank, size) if size > 1 else ()))
+        threads = use_threads(cores or (share_of(os.sched_getaffinity(0), order.rank, size) if size > 1 else ()))
         move_helpers(os.sched_getaffinity(0))
+        # Ranks wait for each other in the midst of a step, so that one that waited for its turn would hold up both.
+        turn = self._turns.on(self._device, threads) if size == 1 else nullcontext()
         _keep_compilers_out(config)
         self._cache = cache = LazyCache()
         counter = _Counter()
         multiproc_executor.WorkerWrapperBase = _wrapper(
             leftovers.stock_wrapper, cache if self._device.startswith("cpu") else None
         )
-        self._worker = _worker_class(multiproc_executor.WorkerProc, cache, counter)(
+        self._worker = _worker_class(multiproc_executor.WorkerProc, cache, counter, turn)(
             vllm_config=config,
             # A process sees one GPU only; on CPU it is a number without a meaning, and shows in log lines.
             local_rank=order.rank if self._device.startswith("cpu") else 0,
@@ -183,8 +188,8 @@ def _wrapper(stock: type, cache: LazyCache | None) -> type:
     return LeasedWrapper
 
 
-def _worker_class(stock: type, cache: LazyCache, counter: _Counter) -> type:
-    """vLLM's worker, which counts its calls and says when it computes."""
+def _worker_class(stock: type, cache: LazyCache, counter: _Counter, turn: AbstractContextManager[object]) -> type:
+    """vLLM's worker, which counts its calls, says when it computes, and does so within `turn`."""
     if not hasattr(stock, "_execute_worker_rpc"):
         fallback("counting a worker's steps", "WorkerProc has no _execute_worker_rpc")
         return stock
@@ -196,7 +201,8 @@ def _worker_class(stock: type, cache: LazyCache, counter: _Counter) -> type:
                 return super()._execute_worker_rpc(request)
             cache.step_begins()
             try:
-                return super()._execute_worker_rpc(request)
+                with turn:
+                    return super()._execute_worker_rpc(request)
             finally:
                 cache.step_ended()
 
