@@ -40,10 +40,15 @@ import Testing
     /// Most of what a small program has are pages of its file and of the C library.
     @Test func pagesOfFilesAreNotWritten() throws {
         let program = Process()
-        program.executableURL = URL(filePath: "/bin/sleep")
-        program.arguments = ["60"]
+        let (input, output) = (Pipe(), Pipe())
+        program.executableURL = URL(filePath: "/bin/cat")
+        program.standardInput = input
+        program.standardOutput = output
         try program.run()
-        defer { program.terminate() }
+        defer { try? input.fileHandleForWriting.close() }  // Its end.
+        // Once it has answered, it is all there.
+        try input.fileHandleForWriting.write(contentsOf: Data("x".utf8))
+        #expect(try output.fileHandleForReading.read(upToCount: 1) == Data("x".utf8))
         let pids = [Int(program.processIdentifier)]
         let written = try ProcessTable.writtenBytes(of: pids)
         #expect(written > 0)
