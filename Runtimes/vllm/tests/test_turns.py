@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import pytest
@@ -156,44 +157,52 @@ def test_as_many_compute_at_once_as_there_are_processors_for(engine: Maker, proc
     assert engines[2].do("begin") >= PATIENCE_SECONDS
 
 
-def test_who_waits_among_many_waits_as_long_as_turns_begin(engine: Maker, processors: Processors) -> None:
+@dataclass
+class Crowd:
+    """Three engines where two can compute at once: the third waits for the place of one, while the other goes on."""
+
+    waiting: Engine
+    awaited: Engine
+    other: Engine
+
+    def next_turn(self) -> None:
+        self.other.do("end")
+        self.other.do("begin")
+
+
+@pytest.fixture
+def crowd(engine: Maker, processors: Processors) -> Crowd:
     processors(4)
     shared = Turns()
     holders = [engine(shared.on("cpu:0", 2)) for _ in range(2)]
     for one in holders:
         one.do("begin")
     waiting = engine(shared.on("cpu:0", 2))
-    awaited = holders.pop(waiting.pid % 2)
     waiting.order("begin")
     time.sleep(PATIENCE_SECONDS / 5)  # It looks for a free place before it waits, and has no event for that.
+    return Crowd(waiting, holders.pop(waiting.pid % 2), *holders)
+
+
+def test_who_waits_among_many_waits_as_long_as_turns_begin(crowd: Crowd) -> None:
     end = time.monotonic() + 3 * PATIENCE_SECONDS
     while time.monotonic() < end:
-        holders[0].do("end")
-        holders[0].do("begin")
+        crowd.next_turn()
         time.sleep(PATIENCE_SECONDS / 10)
-    assert not waiting.has_answered()
-    awaited.do("end")
-    waiting.seconds()
+    assert not crowd.waiting.has_answered()
+    crowd.awaited.do("end")
+    crowd.waiting.seconds()
 
 
-def test_nobody_waits_for_ever_among_many(
-    engine: Maker, processors: Processors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "LONGEST_WAIT_SECONDS", 2 * PATIENCE_SECONDS)
-    processors(4)
-    shared = Turns()
-    holders = [engine(shared.on("cpu:0", 2)) for _ in range(2)]
-    for one in holders:
-        one.do("begin")
-    waiting = engine(shared.on("cpu:0", 2))
-    holders.pop(waiting.pid % 2)
-    waiting.order("begin")
-    time.sleep(PATIENCE_SECONDS / 5)  # It looks for a free place before it waits, and has no event for that.
+
+
+def test_nobody_waits_for_ever_among_many(short_wait: None, crowd: Crowd) -> None:
     end = time.monotonic() + ENOUGH_SECONDS
-    while not waiting.has_answered() and time.monotonic() < end:
-        holders[0].do("end")
-        holders[0].do("begin")
-    assert waiting.seconds() >= 2 * PATIENCE_SECONDS
+    while not crowd.waiting.has_answered() and time.monotonic() < end:
+        crowd.next_turn()
+    assert crowd.waiting.seconds() >= 2 * PATIENCE_SECONDS
 
 
 def test_devices_do_not_wait_for_each_other(engine: Maker) -> None:
